@@ -212,7 +212,7 @@ def make_scene(learn: Learn) -> Scene:
     yesterday = now - timedelta(days=1)
     user, author, moderator = (learn.make_user(f"{name}-of-the-scene") for name in ("ada", "bob", "mod"))
     learn.update_profile(user, {"email": "ada@example.org"})
-    learn.connection.execute("update learn.users set role = 'moderator' where id = %s", [moderator])
+    learn.run("update learn.users set role = 'moderator' where id = %s", [moderator])
     for setting, value in _SETTINGS.items():
         learn.set_setting(setting, value)
     learn.set_password_hash(user, "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA")
@@ -239,7 +239,7 @@ def make_scene(learn: Learn) -> Scene:
     learn.make_path(track)
     learn.submit_query(user, exercises.exercises[0], False, "syntax error")
     practised = learn.make_lesson(1).exercises[0]
-    learn.connection.execute(
+    learn.run(
         "update learn.exercises set solution = 'select 1', hints = %s where id = %s",
         [Jsonb(["One."]), practised],
     )
@@ -251,7 +251,7 @@ def make_scene(learn: Learn) -> Scene:
     for _ in range(3):
         learn.make_challenge((10,))
     learn.make_daily(challenge, now.astimezone(timezone.utc).date())
-    learn.connection.execute(
+    learn.run(
         "insert into learn.old_progress_table (user_id, problem_id, completed_levels, total_xp)"
         " select %s, slug, '{1}', 20 from learn.challenges where id = %s",
         [author, challenge.id],
@@ -264,7 +264,7 @@ def make_scene(learn: Learn) -> Scene:
     learn.accept_solution(author, solution)
     learn.vote(author, reply=reply)
 
-    learn.connection.execute("select set_config('learn.user_id', %s, true)", [str(user)])
+    learn.run("select set_config('learn.user_id', %s, true)", [str(user)])
     learn.start_session(author, "lesson", at=yesterday)
     learn.record_transaction(user, "0.0.5@1700000000.000000001", "reward")
     learn.advance_transaction("0.0.5@1700000000.000000001", "submitted")
@@ -272,7 +272,7 @@ def make_scene(learn: Learn) -> Scene:
     learn.finish()
     done, dead, *messages = [message.id for message in learn.claim_outbox(4)]
     learn.complete_outbox([done])
-    learn.connection.execute(
+    learn.run(
         "update learn.outbox set claimed_at = null, claimed_by = null, failed_at = %s where id = %s",
         [now, dead],
     )
@@ -329,7 +329,7 @@ def _corrected(learn: Learn, user: UUID) -> int:
     exam = learn.make_exam(questions=5)
     learn.submit_quiz(user, exam, learn.answers(exam, 4))
     question: int = learn.questions(exam)[0]
-    learn.connection.execute("update learn.questions set correct_answer = 'B' where id = %s", [question])
+    learn.run("update learn.questions set correct_answer = 'B' where id = %s", [question])
     return question
 
 

@@ -31,6 +31,10 @@ def seconds(number: float) -> timedelta:
 class Queries(Client):
     """Plain queries, beside the calls."""
 
+    def run(self, query: str, arguments: Arguments | None = None) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Runs a statement; without arguments a % in it is a %."""
+        return self.connection.execute(query.encode(), arguments)
+
     def values(self, query: str, arguments: Arguments = ()) -> list[Any]:
         """The only column of all rows."""
         return [value for (value,) in self.tuples(query, arguments)]

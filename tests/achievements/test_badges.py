@@ -196,7 +196,7 @@ def test_unpublishing_the_last_missing_beginner_track_makes_explorers(learn: Lea
     missing = learn.make_track(learn.make_lesson(0), difficulty="beginner")
     learn.complete_lesson(user, lesson)
     assert not has(learn, user, "sql-explorer")
-    learn.connection.execute("update learn.tracks set is_published = false where id = %s", [missing.id])
+    learn.run("update learn.tracks set is_published = false where id = %s", [missing.id])
     assert has(learn, user, "sql-explorer")
 
 
@@ -212,7 +212,7 @@ def test_an_unpublished_path_makes_no_master_until_it_is_published(learn: Learn)
     path = learn.make_path(learn.make_track(lesson), published=False)
     learn.complete_lesson(user, lesson)
     assert not has(learn, user, "path-master")
-    learn.connection.execute("update learn.learning_paths set is_published = true where id = %s", [path.id])
+    learn.run("update learn.learning_paths set is_published = true where id = %s", [path.id])
     assert has(learn, user, "path-master")
 
 

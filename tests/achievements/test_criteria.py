@@ -89,16 +89,12 @@ def test_other_criteria_are_refused_when_the_row_is_written(learn: Learn, criter
         learn.make_achievement(criteria)
     slug = learn.make_achievement(XP)
     with learn.refuses("LX011"):
-        learn.connection.execute(
-            "update learn.achievements set criteria = %s where slug = %s", [Jsonb(criteria), slug]
-        )
+        learn.run("update learn.achievements set criteria = %s where slug = %s", [Jsonb(criteria), slug])
 
 
 def test_missing_criteria_are_refused(learn: Learn) -> None:
     with learn.refuses("LX011"):
-        learn.connection.execute(
-            "insert into learn.achievements (slug, name, criteria) values ('a', 'A', null)"
-        )
+        learn.run("insert into learn.achievements (slug, name, criteria) values ('a', 'A', null)")
 
 
 def test_the_refusal_tells_where_the_fault_is(learn: Learn) -> None:

@@ -109,7 +109,7 @@ def test_an_inactive_achievement_is_not_earned_until_it_is_active(
     assert slug not in learn.badges(user)
     assert slug not in learn.achievement_progress(user)
     learn.advance(days(1))
-    learn.connection.execute("update learn.achievements set is_active = true where slug = %s", [slug])
+    learn.run("update learn.achievements set is_active = true where slug = %s", [slug])
     assert learn.check_integrity() == []
     assert learn.check_achievements(user) == [slug]
 
@@ -123,7 +123,7 @@ def test_a_deactivated_achievement_stays_earned_and_is_earned_no_more(
         learn.make_user(),
     )
     learn.record_activity(early, activity)
-    learn.connection.execute("update learn.achievements set is_active = false where slug = %s", [slug])
+    learn.run("update learn.achievements set is_active = false where slug = %s", [slug])
     learn.record_activity(late, activity)
     assert slug in learn.badges(early)
     assert slug in learn.achievement_progress(early)
@@ -145,7 +145,7 @@ def test_what_was_earned_stays_when_the_rule_becomes_harder(learn: Learn, activi
         learn.make_user(),
     )
     learn.record_activity(early, activity)
-    learn.connection.execute(
+    learn.run(
         "update learn.achievements set criteria = %s where slug = %s",
         [Jsonb({"metric": metric, "at_least": 3}), slug],
     )
@@ -166,7 +166,7 @@ def test_an_easier_rule_applies_from_then_on(learn: Learn, activity: str, metric
     learn.record_activity(there, activity)
     learn.record_activity(almost, activity)
     learn.advance(days(1))
-    learn.connection.execute(
+    learn.run(
         "update learn.achievements set criteria = %s where slug = %s",
         [Jsonb({"metric": metric, "at_least": 2}), slug],
     )
@@ -181,9 +181,9 @@ def test_an_achievement_that_somebody_holds_is_not_deleted(learn: Learn, activit
     slug, user = learn.make_achievement({"metric": metric, "at_least": 1}, xp_reward=30), learn.make_user()
     learn.record_activity(user, activity)
     with learn.refuses("LX009"):
-        learn.connection.execute("delete from learn.achievements where slug = %s", [slug])
+        learn.run("delete from learn.achievements where slug = %s", [slug])
     learn.revoke_achievement(user, slug)
-    learn.connection.execute("delete from learn.achievements where slug = %s", [slug])
+    learn.run("delete from learn.achievements where slug = %s", [slug])
     assert learn.stats(user).total_xp == 0
 
 
@@ -193,7 +193,7 @@ def test_a_row_written_straight_into_user_achievements_does_all_that_earning_doe
         learn.make_achievement({"metric": "xp", "at_least": 10**9}, xp_reward=30, avatar=avatar),
         learn.make_user(),
     )
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_achievements (user_id, achievement_id)"
         " select %s, id from learn.achievements where slug = %s",
         [user, slug],
@@ -306,11 +306,11 @@ def test_progress_of_all_is_that_of_the_condition_furthest_away(learn: Learn) ->
 def test_two_achievements_of_a_system_have_two_names(learn: Learn) -> None:
     learn.make_achievement({"metric": "xp", "at_least": 1}, slug="one")
     with learn.fails("23505"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.achievements (slug, name, criteria, system)"
             " select 'two', name, criteria, system from learn.achievements where slug = 'one'"
         )
-    learn.connection.execute(
+    learn.run(
         "insert into learn.achievements (slug, name, criteria, system)"
         " select 'two', name, criteria, 'another' from learn.achievements where slug = 'one'"
     )
@@ -318,7 +318,7 @@ def test_two_achievements_of_a_system_have_two_names(learn: Learn) -> None:
 
 def test_names_are_in_the_learners_language(learn: Learn) -> None:
     slug = learn.make_achievement({"metric": "xp", "at_least": 1})
-    learn.connection.execute(
+    learn.run(
         "update learn.achievements set translations ="
         """ '{"fil": {"name": "Unang punto", "description": "Makakuha ng XP."}}' where slug = %s""",
         [slug],
@@ -332,4 +332,4 @@ def test_names_are_in_the_learners_language(learn: Learn) -> None:
     assert shown["fil"]["name"] == "Unang punto"
     for bad in ('{"fil": 5}', '{"fil": {"name": " x"}}', '{"fil": {"name": "a\\u200bb"}}', "[]"):
         with learn.fails("23514"):
-            learn.connection.execute("update learn.achievements set translations = %s", [bad])
+            learn.run("update learn.achievements set translations = %s", [bad])

@@ -97,7 +97,7 @@ def test_check_achievements_is_for_known_and_active_users(learn: Learn, user: UU
     for unknown in (uuid4(), None):
         with learn.refuses("LX002"):
             learn.check_achievements(unknown)
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.check_achievements(user)
 
@@ -149,7 +149,7 @@ def test_granting_and_revoking_is_for_known_and_active_users(learn: Learn, user:
         learn.grant_achievement(uuid4(), "path-master")
     with learn.refuses("LX002"):
         learn.revoke_achievement(uuid4(), "path-master")
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.grant_achievement(user, "path-master")
     with learn.refuses("LX004"):
@@ -164,7 +164,7 @@ def test_a_revoked_achievement_goes_with_its_xp_and_avatar(learn: Learn, user: U
     slug = learn.make_achievement(NEVER, xp_reward=100, avatar=avatar)
     learn.award_xp(user, 30)
     learn.grant_achievement(user, slug)
-    learn.connection.execute("update learn.users set selected_avatar_id = %s where id = %s", [avatar, user])
+    learn.run("update learn.users set selected_avatar_id = %s where id = %s", [avatar, user])
     assert learn.revoke_achievement(user, slug, "Cheated") == AwardSummary(
         user, -100, 30, 1, False, 0, [], {}, False
     )
@@ -242,14 +242,14 @@ def test_a_changed_reward_is_revoked_at_what_was_paid(learn: Learn, user: UUID) 
     slug = learn.make_achievement(NEVER, xp_reward=100)
     learn.grant_achievement(user, slug)
     learn.award_xp(user, 1000)
-    learn.connection.execute("update learn.achievements set xp_reward = 500 where slug = %s", [slug])
+    learn.run("update learn.achievements set xp_reward = 500 where slug = %s", [slug])
     assert learn.revoke_achievement(user, slug).xp_awarded == -100
 
 
 def test_the_xp_is_taken_back_also_after_the_slug_has_changed(learn: Learn, user: UUID) -> None:
     slug = learn.make_achievement(NEVER, xp_reward=100)
     learn.grant_achievement(user, slug)
-    learn.connection.execute("update learn.achievements set slug = 'another-name' where slug = %s", [slug])
+    learn.run("update learn.achievements set slug = 'another-name' where slug = %s", [slug])
     assert learn.revoke_achievement(user, "another-name").xp_awarded == -100
 
 
@@ -272,7 +272,7 @@ def test_an_achievement_that_pays_nothing_is_revoked_without_a_ledger_row(learn:
 def test_an_inactive_achievement_can_be_revoked(learn: Learn, user: UUID) -> None:
     slug = learn.make_achievement(NEVER, xp_reward=5)
     learn.grant_achievement(user, slug)
-    learn.connection.execute("update learn.achievements set is_active = false where slug = %s", [slug])
+    learn.run("update learn.achievements set is_active = false where slug = %s", [slug])
     assert learn.revoke_achievement(user, slug).xp_awarded == -5
 
 
@@ -294,7 +294,7 @@ def test_a_revoked_achievement_written_back_by_hand_can_be_revoked_again(learn: 
     slug = learn.make_achievement(NEVER, xp_reward=5)
     learn.grant_achievement(user, slug)
     learn.revoke_achievement(user, slug)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_achievements (user_id, achievement_id)"
         " select %s, id from learn.achievements where slug = %s",
         [user, slug],

@@ -54,9 +54,9 @@ def test_a_value_out_of_bounds_is_refused(learn: Learn, statement: str, code: st
     user, lesson = learn.make_user(), learn.make_lesson(0)
     learn.make_track(lesson, learn.make_lesson(0))
     learn.complete_lesson(user, lesson)
-    learn.connection.execute(fact(0, GOOD[0]).encode(), {"user": user})
+    learn.run(fact(0, GOOD[0]), {"user": user})
     with pytest.raises(psycopg.Error) as raised, learn.connection.transaction():
-        learn.connection.execute(statement.encode(), {"user": user})
+        learn.run(statement, {"user": user})
     assert raised.value.sqlstate == code
 
 

@@ -23,7 +23,7 @@ def write(learn: Learn, user: UUID, kind: str, table: str = "activity_log", **co
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.SQL(", ").join(map(sql.Placeholder, columns)),
     )
-    return learn.connection.execute(statement, columns).rowcount
+    return learn.run(statement, columns).rowcount
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_freeze_by_hand_is_one_that_is_granted(learn: Learn) -> None:
             learn.record_activity(user, kind, at=today - days(ago))
     learn.grant_streak_freezes(by_call, 1, at=today - days(6))
     learn.grant_streak_freezes(by_call, 3, at=today)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.streak_freezes (user_id, granted_on)"
         " select %s, %s - n from unnest(array[6, 0, 0, 0]) n",
         [by_hand, today.date()],
@@ -129,7 +129,7 @@ def test_a_freeze_that_is_deleted_covers_nothing(learn: Learn) -> None:
     for ago in (4, 2, 1):
         learn.record_activity(user, kind, at=today - days(ago))
     assert learn.stats(user).current_streak == 3
-    learn.connection.execute("delete from learn.streak_freezes where user_id = %s", [user])
+    learn.run("delete from learn.streak_freezes where user_id = %s", [user])
     stats = learn.stats(user)
     assert (stats.current_streak, stats.streak_freezes) == (2, 0)
 
@@ -141,10 +141,8 @@ def test_what_a_freeze_covers_and_what_earns_it_is_not_written(
     learn: Learn, user: UUID, columns: str
 ) -> None:
     with learn.refuses("LX010"):
-        learn.connection.execute(
-            f"insert into learn.streak_freezes (user_id, granted_on, {columns}".encode(), [user, "2035-06-10"]
-        )
+        learn.run(f"insert into learn.streak_freezes (user_id, granted_on, {columns}", [user, "2035-06-10"])
     learn.grant_streak_freezes(user)
     for change in ("granted_on = granted_on - 1", "is_earned = true"):
         with learn.refuses("LX009"):
-            learn.connection.execute(f"update learn.streak_freezes set {change}".encode())
+            learn.run(f"update learn.streak_freezes set {change}")

@@ -147,14 +147,14 @@ def test_a_retry_is_answered_however_late_it_comes(learn: Learn) -> None:
 def test_a_retry_is_answered_although_the_content_is_gone(learn: Learn) -> None:
     user, lesson = learn.make_user(), learn.make_lesson(0)
     first = learn.complete_lesson(user, lesson, key="k")
-    learn.connection.execute("delete from learn.lessons where id = %s", [lesson.id])
+    learn.run("delete from learn.lessons where id = %s", [lesson.id])
     assert learn.complete_lesson(user, lesson, key="k") == first._replace(replayed=True)
 
 
 def test_a_retry_from_a_session_in_another_time_zone_is_a_retry(learn: Learn) -> None:
     user, lesson = learn.make_user(), learn.make_lesson(0)
     first = learn.complete_lesson(user, lesson, at="2035-06-13 11:00", key="k")
-    learn.connection.execute("set local timezone to 'Asia/Tokyo'")
+    learn.run("set local timezone to 'Asia/Tokyo'")
     assert learn.complete_lesson(user, lesson, at="2035-06-13 11:00", key="k") == first._replace(
         replayed=True
     )

@@ -76,7 +76,7 @@ def test_hopping_between_zones_is_no_distinct_day(learn: Learn) -> None:
     badge = learn.make_achievement({"metric": metric, "at_least": 3})
     learn.set_clock("2035-06-11 11:00")
     for zone in ("Etc/GMT+12", "UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Tokyo"):
-        learn.connection.execute("update learn.users set timezone = %s where id = %s", [zone, user])
+        learn.run("update learn.users set timezone = %s where id = %s", [zone, user])
         learn.record_activity(user, activity)
         learn.advance(timedelta(minutes=1))
     assert learn.metric(user, metric) == 1
@@ -98,7 +98,7 @@ def test_a_late_fact_in_an_earlier_zone_takes_a_day_that_was_a_hop(learn: Learn)
     user = learn.make_user(timezone="Pacific/Honolulu")  # 10:00 there
     learn.record_activity(user, activity, at="2035-06-10 20:00")
     learn.set_clock("2035-06-12 05:00")
-    learn.connection.execute("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
+    learn.run("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
     learn.record_activity(user, activity)  # the 12th there, the 11th in Honolulu
     assert learn.metric(user, metric) == 2
     learn.record_activity(user, activity, at="2035-06-11 21:00")  # the 11th in Honolulu
@@ -210,7 +210,7 @@ def test_a_metric_that_is_redefined_is_recounted(learn: Learn) -> None:
         f"aggregate = 'count', activity_type = '{other}'": 3,
     }
     for change, value in changes.items():
-        learn.connection.execute(f"update learn.metrics set {change} where key = %s".encode(), [metric])
+        learn.run(f"update learn.metrics set {change} where key = %s", [metric])
         assert learn.metric(user, metric) == value, change
         assert learn.check_integrity() == []
 
@@ -222,7 +222,7 @@ def test_a_metric_redefined_later_is_no_damage_for_the_badges_on_it(learn: Learn
     learn.set_clock("2035-06-14 12:00")
     record(learn, user, other, {}, {})
     learn.set_clock("2035-06-15 12:00")
-    learn.connection.execute("update learn.metrics set activity_type = %s where key = %s", [other, metric])
+    learn.run("update learn.metrics set activity_type = %s where key = %s", [other, metric])
     assert slug not in learn.badges(user)
     assert learn.check_integrity() == []
     assert learn.check_achievements(user) == [slug]
@@ -231,21 +231,21 @@ def test_a_metric_redefined_later_is_no_damage_for_the_badges_on_it(learn: Learn
 def test_the_key_of_a_metric_stays_since_criteria_name_it(learn: Learn) -> None:
     metric = learn.make_metric(learn.make_activity_type())
     with learn.refuses("LX001"):
-        learn.connection.execute("update learn.metrics set key = 'renamed_metric' where key = %s", [metric])
+        learn.run("update learn.metrics set key = 'renamed_metric' where key = %s", [metric])
 
 
 def test_a_metric_that_a_badge_asks_for_is_not_deleted(learn: Learn) -> None:
     metric = learn.make_metric(learn.make_activity_type())
     learn.make_achievement({"metric": metric, "at_least": 2})
     with learn.fails("23503"):
-        learn.connection.execute("delete from learn.metrics where key = %s", [metric])
+        learn.run("delete from learn.metrics where key = %s", [metric])
 
 
 def test_a_deleted_metric_leaves_no_values(learn: Learn) -> None:
     activity, user = learn.make_activity_type(), learn.make_user()
     metric = learn.make_metric(activity)
     record(learn, user, activity, {})
-    learn.connection.execute("delete from learn.metrics where key = %s", [metric])
+    learn.run("delete from learn.metrics where key = %s", [metric])
     assert learn.metric(user, metric) == 0
     record(learn, user, activity, {})
 

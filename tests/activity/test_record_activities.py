@@ -66,7 +66,7 @@ def test_a_batch_is_a_list(learn: Learn, batch: Any) -> None:
 
 def test_json_null_is_no_batch(learn: Learn) -> None:
     with learn.refuses("LX001"):
-        learn.connection.execute("select * from learn.record_activities('null')")
+        learn.run("select * from learn.record_activities('null')")
 
 
 def test_null_members_count_as_missing(learn: Learn) -> None:
@@ -126,7 +126,7 @@ def test_a_property_that_is_no_number_is_named_by_its_element(learn: Learn) -> N
 
 def test_an_inactive_user_in_a_batch_is_refused(learn: Learn) -> None:
     activity, user, inactive = learn.make_activity_type(xp=1), learn.make_user(), learn.make_user()
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [inactive])
+    learn.run("update learn.users set is_active = false where id = %s", [inactive])
     with learn.refuses("LX004") as refusal:
         learn.record_activities([fact(user, activity), fact(inactive, activity)])
     assert "2" in refusal.detail

@@ -114,7 +114,7 @@ def test_a_malformed_fact_written_by_hand_is_refused(
 ) -> None:
     activity, user = learn.make_activity_type(), learn.make_user()
     with learn.refuses("LX001"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.activity_log (user_id, activity_type, "
             + columns
             + ") values (%s, %s, "
@@ -129,9 +129,7 @@ def test_properties_are_an_object(learn: Learn) -> None:
     with learn.refuses("LX001"):
         learn.record_activity(user, activity, properties=[1, 2])
     with learn.refuses("LX001"):
-        learn.connection.execute(
-            "select learn.record_activity(%s, %s, p_properties => null)", [user, activity]
-        )
+        learn.run("select learn.record_activity(%s, %s, p_properties => null)", [user, activity])
 
 
 @pytest.mark.parametrize(
@@ -159,7 +157,7 @@ def test_a_known_and_active_user_is_needed(learn: Learn) -> None:
     for unknown in (uuid4(), None):
         with learn.refuses("LX002"):
             learn.record_activity(unknown, activity)
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.record_activity(user, activity)
 
@@ -185,9 +183,7 @@ def test_a_fact_further_ahead_or_back_is_refused(learn: Learn, at: str) -> None:
 def test_eternity_is_no_time(learn: Learn, at: str) -> None:
     activity, user = learn.make_activity_type(), learn.make_user()
     with learn.refuses("LX001"):
-        learn.connection.execute(
-            "select learn.record_activity(%s, %s, p_occurred_at => %s)", [user, activity, at]
-        )
+        learn.run("select learn.record_activity(%s, %s, p_occurred_at => %s)", [user, activity, at])
 
 
 def test_how_far_back_is_a_setting(learn: Learn) -> None:
@@ -226,7 +222,7 @@ def test_every_function_with_a_time_refuses_one_out_of_bounds(learn: Learn) -> N
 def test_a_fact_written_straight_into_the_log_does_all_that_the_function_does(learn: Learn) -> None:
     activity = learn.make_activity_type(xp=3, qualifying=True)
     metric, user = learn.make_metric(activity), learn.make_user(timezone="Asia/Tokyo")
-    learn.connection.execute(
+    learn.run(
         "insert into learn.activity_log (user_id, activity_type, occurred_at)"
         " values (%s, %s, '2035-06-12 20:00+00')",
         [user, activity],
@@ -239,11 +235,9 @@ def test_a_fact_written_straight_into_the_log_does_all_that_the_function_does(le
 def test_a_fact_of_nobody_or_of_no_type_is_not_written_into_the_log(learn: Learn) -> None:
     user = learn.make_user()
     with learn.refuses("LX002"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.activity_log (user_id, activity_type)"
             " values (gen_random_uuid(), 'lesson_started')"
         )
     with learn.refuses("LX001"):
-        learn.connection.execute(
-            "insert into learn.activity_log (user_id, activity_type) values (%s, 'unheard_of')", [user]
-        )
+        learn.run("insert into learn.activity_log (user_id, activity_type) values (%s, 'unheard_of')", [user])

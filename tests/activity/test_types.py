@@ -20,7 +20,7 @@ def test_laurels_own_types_keep_their_keys_and_what_they_are(learn: Learn) -> No
             "update learn.activity_types set is_built_in = false where key = %s",
         ):
             with learn.refuses("LX010"):
-                learn.connection.execute(statement.encode(), [key])
+                learn.run(statement, [key])
 
 
 @pytest.mark.parametrize("change", ["key = 'other'", "is_on_boards = false"])
@@ -28,7 +28,7 @@ def test_a_type_that_facts_have_stays_as_they_were_counted(learn: Learn, change:
     kind = learn.make_activity_type(xp=5)
     statement = f"update learn.activity_types set {change} where key = %s".encode()
     with learn.connection.transaction(force_rollback=True):
-        learn.connection.execute(statement, [kind])
+        learn.run(statement, [kind])
     learn.record_activity(learn.make_user(), kind)
     with learn.refuses("LX001"):
-        learn.connection.execute(statement, [kind])
+        learn.run(statement, [kind])

@@ -60,13 +60,13 @@ class History:
         elif kind == "award":
             learn.award_xp(user, chance.randint(1, 50))
         elif kind == "edit":
-            learn.connection.execute(
+            learn.run(
                 "update learn.lessons set is_published = not is_published where id = %s",
                 [chance.choice(self.lessons[1:]).id],
             )
         elif kind == "leave":
             self.users.remove(user)
-            learn.connection.execute("delete from learn.users where id = %s", [user])
+            learn.run("delete from learn.users where id = %s", [user])
         else:
             learn.refresh_analytics()
         return kind

@@ -60,7 +60,7 @@ def test_a_wrong_tally_is_found_and_mended(
     if table == "tallies":
         learn.refresh_analytics()
     before = told(learn)
-    done = learn.connection.execute(WAYS[way].format(table=table, measure=measure).encode())
+    done = learn.run(WAYS[way].format(table=table, measure=measure))
     assert done.rowcount > 0
     assert broken_measures(learn) == {measure}
     learn.rebuild_user(user)
@@ -75,9 +75,9 @@ def test_rows_that_were_changed_by_hand_are_missed_in_the_tally(
     learn: Learn, user: UUID, measure: str, statement: str
 ) -> None:
     before = told(learn)
-    learn.connection.execute("set local session_replication_role = replica")
-    assert learn.connection.execute(statement.encode()).rowcount > 0
-    learn.connection.execute("set local session_replication_role = origin")
+    learn.run("set local session_replication_role = replica")
+    assert learn.run(statement).rowcount > 0
+    learn.run("set local session_replication_role = origin")
     assert measure in broken_measures(learn)
     learn.rebuild_user(user)
     assert learn.check_integrity() == []

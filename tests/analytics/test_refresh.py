@@ -66,9 +66,7 @@ def test_neither_readers_nor_learners_wait_for_a_refresh(fresh: FreshDatabase) -
         assert refreshing.step(REFRESH).result(30).result > 0
         before = reading.step(told)
         learned = learning.step(lambda it: it.complete_lesson(users[0], lessons[1]))
-        left = learning.step(
-            lambda it: it.connection.execute("delete from learn.users where id = %s", [users[1]])
-        )
+        left = learning.step(lambda it: it.run("delete from learn.users where id = %s", [users[1]]))
         assert before.done()
         assert learned.done()
         assert left.done()
@@ -144,9 +142,7 @@ def test_refreshes_race_learners_departures_and_rebuilds(fresh: FreshDatabase) -
         return run
 
     def leave(user: UUID) -> Task[object]:
-        return lambda learn: (
-            learn.connection.execute("delete from learn.users where id = %s", [user]) and True
-        )
+        return lambda learn: learn.run("delete from learn.users where id = %s", [user]) and True
 
     def refresh(learn: Learn) -> object:
         return [learn.refresh_analytics() for _ in range(12)]
@@ -166,9 +162,7 @@ def test_a_learner_and_their_deletion_leave_nothing(fresh: FreshDatabase) -> Non
     users, lessons = arrange(fresh, 1)
     with session(fresh) as learning, session(fresh) as leaving:
         learning.step(lambda it: it.complete_lesson(users[0], lessons[1])).result(30)
-        waiting = leaving.step(
-            lambda it: it.connection.execute("delete from learn.users where id = %s", [users[0]])
-        )
+        waiting = leaving.step(lambda it: it.run("delete from learn.users where id = %s", [users[0]]))
         assert not waiting.done()
         assert learning.commit() is None
         assert waiting.result(30).sqlstate is None

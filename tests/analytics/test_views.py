@@ -88,7 +88,7 @@ def test_moving_to_another_zone_leaves_the_cohort(learn: Learn) -> None:
     learn.set_clock("2035-06-17 23:00")
     user = learn.make_user()
     before = view(learn, "retention")
-    learn.connection.execute("update learn.users set timezone = 'Pacific/Kiritimati' where id = %s", [user])
+    learn.run("update learn.users set timezone = 'Pacific/Kiritimati' where id = %s", [user])
     learn.rebuild_user(user)
     assert view(learn, "retention") == before
 
@@ -103,7 +103,7 @@ def test_a_funnel_counts_who_has_come_at_least_so_far(learn: Learn) -> None:
     assert view(learn, "courses") == [(course.slug, 5, 4, 4, 3, 2, 1)]
     learn.make_lesson(0, course=course)  # 25 % are 20 % now; what was completed stays completed
     assert view(learn, "courses") == [(course.slug, 5, 4, 3, 2, 1, 1)]
-    learn.connection.execute("delete from learn.courses")
+    learn.run("delete from learn.courses")
     assert view(learn, "courses") == []
 
 
@@ -141,7 +141,7 @@ def test_who_is_deleted_was_never_there(learn: Learn) -> None:
         learn.refresh_analytics()
         learn.advance(days(8))
         learn.solve(user, learn.lessons_of(course)[1])
-    learn.connection.execute("delete from learn.users where id = any(%s)", [gone])
+    learn.run("delete from learn.users where id = any(%s)", [gone])
     after = told(learn)
     assert {name for name in VIEWS if after[name] != before[name]} == {"retention"}
     assert {row[3] for row in after["retention"]} == {0}  # as empty weeks go by
@@ -155,7 +155,7 @@ def test_who_is_inactive_has_still_learned(learn: Learn) -> None:
     user = learn.make_user()
     learn.solve(user, learn.make_lesson())
     before = told(learn)
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     assert told(learn) == before
 
 
@@ -189,7 +189,7 @@ def test_readers_see_numbers_and_none_of_what_is_behind_them(learn: Learn) -> No
 def test_bulk_counts_like_single_rows(learn: Learn) -> None:
     course = learn.make_course(3)
     users = [learn.make_user() for _ in range(4)]
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status, completed_at)"
         " select u, l.id, 'completed', learn.clock() - l.number * interval '3 days'"
         " from unnest(%s::uuid[]) u,"
@@ -211,7 +211,7 @@ def test_rows_can_be_asked_for_by_their_keys(learn: Learn, plans: str) -> None:
     learn.solve(user, learn.lessons_of(course)[1])
     if plans == "without an index":
         for setting in ("indexscan", "bitmapscan"):
-            learn.connection.execute(f"set local enable_{setting} = off".encode())
+            learn.run(f"set local enable_{setting} = off")
     for query, found in (
         ("select active_learners from learn.cohort_retention where cohort_week = '2035-06-11'", 1),
         ("select active_learners from learn.cohort_retention where cohort_week < '2035-06-12'", 1),
@@ -234,4 +234,4 @@ def test_no_tally_names_a_user(learn: Learn) -> None:
 
 def test_measures_are_known_ones(learn: Learn) -> None:
     with pytest.raises(errors.CheckViolation), learn.connection.transaction():
-        learn.connection.execute("insert into learn_internal.tallies values ('revenue', '2035-06-13', '', 1)")
+        learn.run("insert into learn_internal.tallies values ('revenue', '2035-06-13', '', 1)")

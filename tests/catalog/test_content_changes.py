@@ -14,13 +14,11 @@ LATER = "2035-06-14 12:00"
 
 
 def unpublish(learn: Learn, table: str, row: int, *, published: bool = False) -> None:
-    learn.connection.execute(
-        f"update learn.{table} set is_published = %s where id = %s".encode(), [published, row]
-    )
+    learn.run(f"update learn.{table} set is_published = %s where id = %s", [published, row])
 
 
 def delete(learn: Learn, table: str, row: int) -> None:
-    learn.connection.execute(f"delete from learn.{table} where id = %s".encode(), [row])
+    learn.run(f"delete from learn.{table} where id = %s", [row])
 
 
 def items(learn: Learn, user: UUID, track: Track) -> tuple[int, int, bool] | None:
@@ -83,7 +81,7 @@ def test_a_lesson_taken_out_of_a_track_raises_the_percentage(
 ) -> None:
     track = learn.make_track(*lessons)
     learn.complete_lesson(user, lessons[0])
-    learn.connection.execute("delete from learn.track_lessons where lesson_id = %s", [lessons[1].id])
+    learn.run("delete from learn.track_lessons where lesson_id = %s", [lessons[1].id])
     assert items(learn, user, track) == (1, 2, False)
 
 
@@ -94,7 +92,7 @@ def test_losing_the_last_missing_lesson_completes_the_track_and_pays_it(
     track = learn.make_track(*lessons[:2])
     learn.complete_lesson(user, lessons[0])
     if way == "taken out":
-        learn.connection.execute("delete from learn.track_lessons where lesson_id = %s", [lessons[1].id])
+        learn.run("delete from learn.track_lessons where lesson_id = %s", [lessons[1].id])
     elif way == "unpublished":
         unpublish(learn, "lessons", lessons[1].id)
     else:
@@ -111,7 +109,7 @@ def test_losing_a_completed_lesson_keeps_the_completed_track_and_what_was_paid(
     for lesson in lessons[:2]:
         learn.complete_lesson(user, lesson)
     if way == "taken out":
-        learn.connection.execute("delete from learn.track_lessons where lesson_id = %s", [lessons[1].id])
+        learn.run("delete from learn.track_lessons where lesson_id = %s", [lessons[1].id])
     elif way == "unpublished":
         unpublish(learn, "lessons", lessons[1].id)
     else:
@@ -144,9 +142,7 @@ def test_a_lesson_published_again_counts_again(learn: Learn, user: UUID, lessons
 def test_a_lesson_moved_to_another_track_moves_both(learn: Learn, user: UUID, lessons: list[Lesson]) -> None:
     one, two = learn.make_track(*lessons[:2]), learn.make_track(lessons[2])
     learn.complete_lesson(user, lessons[0])
-    learn.connection.execute(
-        "update learn.track_lessons set track_id = %s where lesson_id = %s", [two.id, lessons[0].id]
-    )
+    learn.run("update learn.track_lessons set track_id = %s where lesson_id = %s", [two.id, lessons[0].id])
     assert items(learn, user, one) == (0, 1, False)
     assert items(learn, user, two) == (1, 2, False)
 
@@ -188,8 +184,8 @@ def test_a_change_of_other_columns_moves_nothing(learn: Learn, user: UUID, lesso
     track = learn.make_track(*lessons)
     learn.complete_lesson(user, lessons[0])
     before = learn.facts(user)
-    learn.connection.execute("update learn.tracks set title = 'Other', position = 5, completion_xp = 1")
-    learn.connection.execute(
+    learn.run("update learn.tracks set title = 'Other', position = 5, completion_xp = 1")
+    learn.run(
         "update learn.lessons set title = 'Other', xp_reward = 1, difficulty = 'hard' where id = any (%s)",
         [[lesson.id for lesson in lessons]],
     )
@@ -223,7 +219,7 @@ def test_losing_the_last_missing_track_completes_the_path(
     learn.complete_lesson(user, lessons[0])
     learn.set_clock(LATER)
     if way == "taken out":
-        learn.connection.execute("delete from learn.learning_path_tracks where track_id = %s", [missing.id])
+        learn.run("delete from learn.learning_path_tracks where track_id = %s", [missing.id])
     elif way == "unpublished":
         unpublish(learn, "tracks", missing.id)
     elif way == "deleted":
@@ -238,7 +234,7 @@ def test_a_track_moved_to_another_path_moves_both(learn: Learn, user: UUID, less
     tracks = [learn.make_track(lesson) for lesson in lessons]
     one, two = learn.make_path(*tracks[:2]), learn.make_path(tracks[2])
     learn.complete_lesson(user, lessons[0])
-    learn.connection.execute(
+    learn.run(
         "update learn.learning_path_tracks set path_id = %s where track_id = %s", [two.id, tracks[0].id]
     )
     assert learn.path_progress(user, one) == PathProgress(0, 1, None)
@@ -274,7 +270,7 @@ def test_the_last_missing_track_moving_to_another_difficulty_completes_the_one_t
     missing = learn.make_track(lessons[1], difficulty="beginner")
     learn.complete_lesson(user, lessons[0])
     assert difficulties(learn, user) == []
-    learn.connection.execute("update learn.tracks set difficulty = 'advanced' where id = %s", [missing.id])
+    learn.run("update learn.tracks set difficulty = 'advanced' where id = %s", [missing.id])
     assert difficulties(learn, user) == ["beginner"]
 
 
@@ -283,7 +279,7 @@ def test_a_completed_track_moving_to_another_difficulty_may_complete_that_one(
 ) -> None:
     track = learn.make_track(lessons[0], difficulty="beginner")
     learn.complete_lesson(user, lessons[0])
-    learn.connection.execute("update learn.tracks set difficulty = 'advanced' where id = %s", [track.id])
+    learn.run("update learn.tracks set difficulty = 'advanced' where id = %s", [track.id])
     assert difficulties(learn, user) == ["beginner", "advanced"]
 
 
@@ -320,7 +316,7 @@ def test_losing_the_last_unsolved_exercise_completes_lesson_track_and_path(
     elif way == "deleted":
         delete(learn, "exercises", lesson.exercises[1])
     else:
-        learn.connection.execute(
+        learn.run(
             "update learn.exercises set lesson_id = %s where id = %s",
             [learn.make_lesson(1).id, lesson.exercises[1]],
         )

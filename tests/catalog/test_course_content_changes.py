@@ -14,7 +14,7 @@ LATER = "2035-06-14 12:00"
 
 
 def run(learn: Learn, statement: str, *arguments: object) -> None:
-    learn.connection.execute(statement.encode(), arguments)
+    learn.run(statement, arguments)
 
 
 def publish(learn: Learn, table: str, row: int, published: bool = True) -> None:

@@ -12,7 +12,7 @@ from tests.client import Course, Learn
 
 
 def write(learn: Learn, statement: str, *arguments: Any) -> None:
-    learn.connection.execute(statement.encode(), arguments)
+    learn.run(statement, arguments)
 
 
 def sizes(learn: Learn, course: Course) -> tuple[int, int, Decimal]:

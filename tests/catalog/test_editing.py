@@ -23,7 +23,7 @@ def editor(learn: Learn) -> Iterator[Learn]:
 
 
 def by(learn: Learn, name: str) -> None:
-    learn.connection.execute("select set_config('learn.acting_user', %s, true)", [name])
+    learn.run("select set_config('learn.acting_user', %s, true)", [name])
 
 
 def save(learn: Learn, table: str, **content: Any) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def test_a_course_from_draft_to_learners(learn: Learn) -> None:
         again = save(learn, "lessons", slug="inner", title="Inner join")
         assert (again["id"], again["title"], again["xp_reward"]) == (lesson["id"], "Inner join", 30)
     seen = "select count(*) from learn.lessons where slug = 'inner'"
-    learn.connection.execute("select set_config('learn.user_id', %s, true)", [str(user)])
+    learn.run("select set_config('learn.user_id', %s, true)", [str(user)])
     for role, expected in (("learn_user", 0), ("learn_editor", 1)):
         with learn.role(role):
             assert learn.value(seen) == expected
@@ -166,7 +166,7 @@ def test_where_content_needs_a_review_nothing_has_the_effect_at_once(learn: Lear
     by(learn, "ada")
     draft = save(learn, "challenges", slug="draft", title="D", category="x", difficulty="beginner")
     link = {"track_id": track.id, "lesson_id": lesson.id}
-    learn.connection.execute(
+    learn.run(
         "insert into learn.track_lessons (track_id, lesson_id) values (%(track_id)s, %(lesson_id)s)", link
     )
     for table, content in (
@@ -259,7 +259,7 @@ def test_what_an_editor_cannot_save(editor: Learn, table: str, content: Any, cod
 )
 def test_what_makes_no_sense_is_refused(editor: Learn, call: str, code: str) -> None:
     with editor.fails(code):
-        editor.connection.execute(f"select learn.{call}".encode())
+        editor.run(f"select learn.{call}")
 
 
 def test_an_editor_touches_no_learner_no_xp_and_no_table(learn: Learn) -> None:
@@ -291,7 +291,7 @@ def test_an_editor_touches_no_learner_no_xp_and_no_table(learn: Learn) -> None:
     with learn.role("learn_editor"):
         for statement in ("select learn.award_xp(gen_random_uuid(), 1)", "select * from learn.users"):
             with learn.fails("42501"):
-                learn.connection.execute(statement.encode())
+                learn.run(statement)
         assert learn.value("select count(solution) from learn.exercises") is not None
 
 

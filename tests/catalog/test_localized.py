@@ -38,8 +38,6 @@ def test_a_field_that_is_not_translated_is_the_base_text(learn: Learn) -> None:
 
 def test_the_dashboard_names_courses_in_the_language_of_the_user(learn: Learn) -> None:
     user, course = learn.register_user("marisol", locale="fil-PH"), learn.make_course(2)
-    learn.connection.execute(
-        "update learn.courses set translations = %s where id = %s", [Jsonb(TEXTS), course.id]
-    )
+    learn.run("update learn.courses set translations = %s where id = %s", [Jsonb(TEXTS), course.id])
     learn.enroll_in_course(user, course)
     assert [row["title"] for row in learn.dashboard(user)["current_courses"]] == ["Mga Baryabol"]

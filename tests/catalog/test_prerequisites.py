@@ -43,7 +43,7 @@ def test_a_cycle_is_refused_naming_its_path(learn: Learn, length: int) -> None:
 def test_a_cycle_written_by_one_statement_is_refused(learn: Learn) -> None:
     one, two = learn.make_track(), learn.make_track()
     with learn.refuses("LX012"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.track_prerequisites (track_id, prerequisite_track_id)"
             " values (%s, %s), (%s, %s)",
             [one.id, two.id, two.id, one.id],
@@ -55,7 +55,7 @@ def test_a_cycle_made_by_an_update_is_refused(learn: Learn) -> None:
     other = learn.make_track()
     learn.make_prerequisite(third, other)
     with learn.refuses("LX012") as refusal:
-        learn.connection.execute(
+        learn.run(
             "update learn.track_prerequisites set prerequisite_track_id = %s where track_id = %s",
             [first.id, third.id],
         )
@@ -70,11 +70,11 @@ def test_a_cycle_that_an_edge_leads_into_is_found(learn: Learn) -> None:
 
 def test_after_an_edge_is_gone_the_other_way_round_is_fine(learn: Learn) -> None:
     first, second = chain(learn, 2)
-    learn.connection.execute("delete from learn.track_prerequisites where track_id = %s", [first.id])
+    learn.run("delete from learn.track_prerequisites where track_id = %s", [first.id])
     learn.make_prerequisite(second, first)
 
 
 def test_a_deleted_track_takes_its_edges_along(learn: Learn) -> None:
     first, second, third = chain(learn, 3)
-    learn.connection.execute("delete from learn.tracks where id = %s", [second.id])
+    learn.run("delete from learn.tracks where id = %s", [second.id])
     learn.make_prerequisite(third, first)

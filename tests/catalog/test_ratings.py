@@ -64,13 +64,13 @@ def test_an_unknown_user_or_course_or_one_not_published_is_refused(
     for unknown in (999_999_999, None):
         with learn.refuses("LX003"):
             learn.rate_course(user, unknown, 5)
-    learn.connection.execute("update learn.courses set is_published = false where id = %s", [course.id])
+    learn.run("update learn.courses set is_published = false where id = %s", [course.id])
     with learn.refuses("LX004"):
         learn.rate_course(user, course, 5)
 
 
 def test_an_inactive_user_is_refused(learn: Learn, user: UUID, course: Course) -> None:
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.rate_course(user, course, 5)
 

@@ -150,7 +150,7 @@ def test_no_challenge_of_the_day_no_user_no_sense(learn: Learn, user: UUID, chal
             learn.submit_daily_challenge(user, score)
     with learn.refuses("LX001"):
         learn.submit_daily_challenge(user, 50, None)
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.submit_daily_challenge(user)
 
@@ -171,7 +171,7 @@ def test_rows_written_directly_do_what_the_function_does(learn: Learn, challenge
     written = [learn.make_user() for _ in range(4)]
     for number, user in enumerate(called):
         learn.submit_daily_challenge(user, 10 * number, number % 2 == 0)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.daily_challenge_attempts (user_id, daily_challenge_id, score, passed, xp_earned)"
         " select u, %s, 10 * (n - 1), n %% 2 = 1, 99 from unnest(%s::uuid[]) with ordinality w(u, n)",
         [daily, written],
@@ -202,9 +202,9 @@ def test_an_attempt_that_its_table_refuses(
     daily = learn.make_daily(challenge, TODAY)
     row = {"user_id": user, "daily_challenge_id": daily, "score": 5, "passed": False, **values}
     with learn.fails(code):
-        learn.connection.execute(
+        learn.run(
             f"insert into learn.daily_challenge_attempts ({', '.join(row)})"
-            f" values ({', '.join(['%s'] * len(row))})".encode(),
+            f" values ({', '.join(['%s'] * len(row))})",
             list(row.values()),
         )
 
@@ -216,7 +216,7 @@ def test_a_day_that_its_table_refuses(learn: Learn, challenge: Challenge) -> Non
     with learn.fails("23514"):
         learn.make_daily(challenge, TODAY + timedelta(1), multiplier=-1)
     with learn.fails("23514"):
-        learn.connection.execute("update learn.daily_challenges set difficulty_modifier = 0")
+        learn.run("update learn.daily_challenges set difficulty_modifier = 0")
 
 
 def test_a_deleted_challenge_takes_its_days_along_and_no_xp(
@@ -224,7 +224,7 @@ def test_a_deleted_challenge_takes_its_days_along_and_no_xp(
 ) -> None:
     learn.make_daily(challenge, TODAY)
     learn.submit_daily_challenge(user)
-    learn.connection.execute("delete from learn.challenges")
+    learn.run("delete from learn.challenges")
     assert attempts(learn, user) == []
     assert learn.stats(user).total_xp == 200
 
@@ -238,10 +238,10 @@ def test_ranks_are_one_two_two_four(learn: Learn, challenge: Challenge) -> None:
     users = [learn.make_user() for _ in scores]
     for user, score in zip(users, scores, strict=True):
         learn.submit_daily_challenge(user, score, score >= 60)
-    learn.connection.execute("update learn.users set show_on_leaderboard = false where id = %s", [users[5]])
+    learn.run("update learn.users set show_on_leaderboard = false where id = %s", [users[5]])
     hidden = learn.make_user()
     learn.submit_daily_challenge(hidden, 95)
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [hidden])
+    learn.run("update learn.users set is_active = false where id = %s", [hidden])
     found = learn.tuples(
         "select user_id, rank from learn.daily_challenge_ranks where daily_challenge_id = %s", [daily]
     )
@@ -335,7 +335,7 @@ def test_scheduling_is_for_days_that_make_sense(learn: Learn) -> None:
 
 def test_today_is_a_utc_day(learn: Learn, challenge: Challenge) -> None:
     learn.set_clock(moment("2035-06-13 23:30"))
-    learn.connection.execute("set local timezone = 'Pacific/Kiritimati'")
+    learn.run("set local timezone = 'Pacific/Kiritimati'")
     assert learn.schedule_daily_challenges(1) == [(TODAY, challenge.id)]
 
 
@@ -348,7 +348,7 @@ def test_who_may_do_what(learn: Learn, user: UUID, challenge: Challenge) -> None
             "delete from learn.daily_challenge_attempts",
         ):
             with learn.fails("42501"):
-                learn.connection.execute(statement.encode())
+                learn.run(statement)
     with learn.role("learn_readonly"):
         assert learn.value("select count(*) from learn.daily_challenge_ranks") == 1
         assert learn.value("select count(*) from learn.daily_challenge_board") == 1
@@ -363,8 +363,8 @@ def test_a_challenge_of_the_day_that_was_attempted_stays_the_one_of_its_day(lear
     changes = ("date = date + 1", f"challenge_id = {other.id}")
     for change in changes:
         with learn.connection.transaction(force_rollback=True):
-            learn.connection.execute(f"update learn.daily_challenges set {change}".encode())
+            learn.run(f"update learn.daily_challenges set {change}")
     learn.submit_daily_challenge(user)
     for change in changes:
         with learn.refuses("LX009"):
-            learn.connection.execute(f"update learn.daily_challenges set {change}".encode())
+            learn.run(f"update learn.daily_challenges set {change}")

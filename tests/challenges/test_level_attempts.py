@@ -35,9 +35,9 @@ def paid(learn: Learn, user: UUID) -> list[tuple[int, str, str | None]]:
 def insert_attempts(learn: Learn, user: UUID, *rows: tuple[Challenge, int, bool], **values: Any) -> None:
     """One statement."""
     names = ["score", *values]
-    learn.connection.execute(
+    learn.run(
         f"insert into learn.level_attempts (user_id, challenge_id, level_number, passed, {', '.join(names)})"
-        f" values {', '.join(['(' + ', '.join(['%s'] * (4 + len(names))) + ')'] * len(rows))}".encode(),
+        f" values {', '.join(['(' + ', '.join(['%s'] * (4 + len(names))) + ')'] * len(rows))}",
         [
             v
             for challenge, level, passed in rows
@@ -179,7 +179,7 @@ def test_one_statement_over_many_users_leaves_what_single_ones_do(learn: Learn) 
     together, alone, called = ([learn.make_user() for _ in range(3)] for _ in range(3))
     for user in (*together, *alone, *called):
         learn.use_hint(user, first, 2, 1)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.level_attempts (user_id, challenge_id, level_number, passed, score)"
         " select u, c, l, p, 50"
         " from unnest(%s::bigint[], %s::integer[], %s::boolean[]) with ordinality r(c, l, p, n)"
@@ -256,12 +256,12 @@ def test_a_hint_after_passing_costs_nothing(learn: Learn, user: UUID, challenge:
 
 def test_a_hint_costs_what_it_said_when_it_was_used(learn: Learn, user: UUID, challenge: Challenge) -> None:
     learn.use_hint(user, challenge, 1, 1)
-    learn.connection.execute("update learn.challenge_levels set hints = '[]'")
+    learn.run("update learn.challenge_levels set hints = '[]'")
     assert learn.submit_level_attempt(user, challenge, 1).xp_awarded == 7
 
 
 def test_a_penalty_may_be_left_out(learn: Learn, user: UUID, challenge: Challenge) -> None:
-    learn.connection.execute("""update learn.challenge_levels set hints = '[{"text": "look"}]'""")
+    learn.run("""update learn.challenge_levels set hints = '[{"text": "look"}]'""")
     learn.use_hint(user, challenge, 1, 1)
     assert hints(learn, user) == [(1, 1, 0)]
 
@@ -269,7 +269,7 @@ def test_a_penalty_may_be_left_out(learn: Learn, user: UUID, challenge: Challeng
 def test_a_hint_says_its_own_penalty_whatever_is_written(
     learn: Learn, user: UUID, challenge: Challenge
 ) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.hint_usage (user_id, challenge_id, level_number, hint_number, xp_penalty)"
         " values (%s, %s, 1, 1, 0)",
         [user, challenge.id],
@@ -287,7 +287,7 @@ def test_hints_that_are_not_there(learn: Learn, user: UUID, challenge: Challenge
     with learn.refuses("LX003"):
         learn.use_hint(user, 0, 1, 1)
     with learn.refuses("LX003"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.hint_usage (user_id, challenge_id, level_number, hint_number)"
             " values (%s, %s, 1, 4)",
             [user, challenge.id],
@@ -302,10 +302,10 @@ def test_hints_are_for_active_users_and_challenges_that_are_not_locked(
         learn.use_hint(user, locked, 1, 1)
     with learn.refuses("LX002"):
         learn.use_hint(uuid4(), challenge, 1, 1)
-    learn.connection.execute("update learn.challenges set is_active = false where id = %s", [challenge.id])
+    learn.run("update learn.challenges set is_active = false where id = %s", [challenge.id])
     with learn.refuses("LX004"):
         learn.use_hint(user, challenge, 1, 1)
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.use_hint(user, locked, 1, 1)
 
@@ -334,11 +334,11 @@ def test_what_does_not_exist(learn: Learn, user: UUID, challenge: Challenge) -> 
 
 def test_what_is_not_active(learn: Learn, user: UUID, challenge: Challenge) -> None:
     learn.submit_level_attempt(user, challenge, 1)
-    learn.connection.execute("update learn.challenges set is_active = false where id = %s", [challenge.id])
+    learn.run("update learn.challenges set is_active = false where id = %s", [challenge.id])
     with learn.refuses("LX004"):
         learn.submit_level_attempt(user, challenge, 2)
-    learn.connection.execute("update learn.challenges set is_active = true where id = %s", [challenge.id])
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.challenges set is_active = true where id = %s", [challenge.id])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.submit_level_attempt(user, challenge, 2)
 
@@ -419,9 +419,8 @@ def test_an_attempt_that_its_table_refuses(
     row = {"user_id": user, "challenge_id": challenge.id, "level_number": 1, "score": 5, "passed": False}
     row |= values
     with learn.fails(code):
-        learn.connection.execute(
-            f"insert into learn.level_attempts ({', '.join(row)})"
-            f" values ({', '.join(['%s'] * len(row))})".encode(),
+        learn.run(
+            f"insert into learn.level_attempts ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
             list(row.values()),
         )
 
@@ -460,9 +459,8 @@ def test_a_level_that_its_table_refuses(learn: Learn, challenge: Challenge, valu
         **values,
     }
     with learn.fails("23514"):
-        learn.connection.execute(
-            f"insert into learn.challenge_levels ({', '.join(row)})"
-            f" values ({', '.join(['%s'] * len(row))})".encode(),
+        learn.run(
+            f"insert into learn.challenge_levels ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
             list(row.values()),
         )
 
@@ -488,9 +486,8 @@ def test_a_challenge_that_its_table_refuses(
 ) -> None:
     row = {"slug": "new", "title": "New", **values}
     with learn.fails(code):
-        learn.connection.execute(
-            f"insert into learn.challenges ({', '.join(row)})"
-            f" values ({', '.join(['%s'] * len(row))})".encode(),
+        learn.run(
+            f"insert into learn.challenges ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
             list(row.values()),
         )
 
@@ -507,7 +504,7 @@ def test_a_level_has_one_number_and_a_challenge_no_more_than_five(learn: Learn, 
 def test_a_deleted_user_leaves_nothing(learn: Learn, user: UUID, challenge: Challenge) -> None:
     learn.use_hint(user, challenge, 1, 1)
     learn.pass_challenge(user, challenge)
-    learn.connection.execute("delete from learn.users where id = %s", [user])
+    learn.run("delete from learn.users where id = %s", [user])
     for table in ("level_attempts", "hint_usage", "user_challenge_progress"):
         assert learn.value(f"select count(*) from learn.{table}") == 0
 
@@ -526,7 +523,7 @@ def test_backends_call_and_read_and_write_nothing(learn: Learn, user: UUID, chal
             "delete from learn.challenge_prerequisites",
         ):
             with learn.fails("42501"):
-                learn.connection.execute(statement.encode())
+                learn.run(statement)
         with learn.fails("42501"):
             insert_attempts(learn, user, (challenge, 2, True))
     with learn.role("learn_readonly"):
@@ -542,6 +539,6 @@ def test_a_hint_that_was_used_costs_whatever_begins_again(
 ) -> None:
     learn.use_hint(user, challenge, 1, 1)
     with learn.refuses("LX009"):
-        learn.connection.execute("delete from learn.hint_usage")
+        learn.run("delete from learn.hint_usage")
     learn.reset_progress(user, "challenge", challenge.id)
     assert learn.submit_level_attempt(user, challenge, 1).xp_awarded == 10 - 3

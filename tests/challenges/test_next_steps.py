@@ -14,7 +14,7 @@ def skill_level(learn: Learn, user: UUID) -> str:
 
 
 def set_level(learn: Learn, user: UUID, level: str) -> None:
-    learn.connection.execute("update learn.users set skill_level = %s where id = %s", [level, user])
+    learn.run("update learn.users set skill_level = %s where id = %s", [level, user])
 
 
 # ── recommendations and the skill level ────────────────────────────────────────────────────────────────────
@@ -78,7 +78,7 @@ def test_a_level_rises_for_whoever_writes_the_attempts(learn: Learn) -> None:
     users = [learn.make_user() for _ in range(3)]
     challenge = learn.make_challenge((5,))
     learn.make_challenge((5,), difficulty="intermediate")
-    learn.connection.execute(
+    learn.run(
         "insert into learn.level_attempts (user_id, challenge_id, level_number, score, passed)"
         " select u, %s, 1, 90, true from unnest(%s::uuid[]) u",
         [challenge.id, users[:2]],
@@ -121,7 +121,7 @@ def test_a_challenge_does_not_wait_for_one_whose_track_waits_for_its_own(
     assert refusal.detail in ("one → two → one", "two → one → two")
     learn.need_challenge(two, one)
     with learn.refuses("LX012"):
-        learn.connection.execute(
+        learn.run(
             "update learn.challenge_prerequisites set challenge_id = prerequisite_challenge_id,"
             " prerequisite_challenge_id = challenge_id"
         )
@@ -143,11 +143,9 @@ def test_a_challenge_does_not_come_into_a_track_that_waits_for_it(
     first, second, one, two = tracks
     third = learn.make_challenge((5,), slug="three", needs=(two,))
     with learn.refuses("LX012"):
-        learn.connection.execute(
-            "update learn.challenges set track_id = %s where id = %s", [first.id, third.id]
-        )
-    learn.connection.execute("update learn.challenges set track_id = %s where id = %s", [second.id, third.id])
-    learn.connection.execute("update learn.challenges set track_id = %s where id = %s", [second.id, one.id])
+        learn.run("update learn.challenges set track_id = %s where id = %s", [first.id, third.id])
+    learn.run("update learn.challenges set track_id = %s where id = %s", [second.id, third.id])
+    learn.run("update learn.challenges set track_id = %s where id = %s", [second.id, one.id])
 
 
 def test_the_first_challenge_of_an_empty_track_may_close_the_circle(learn: Learn) -> None:
@@ -164,7 +162,7 @@ def test_the_first_challenge_of_an_empty_track_may_close_the_circle(learn: Learn
 
 
 def load(learn: Learn, user: UUID, challenge: Challenge, levels: list[int]) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.old_progress_table (user_id, problem_id, completed_levels, total_xp)"
         " values (%s, %s, %s, 10)",
         [user, challenge.slug, levels],
@@ -188,7 +186,7 @@ def test_imported_levels_without_those_before_them_are_rejected(
     assert tuple(learn.import_old_progress()) == (0, 0, 1)
     assert learn.value("select rejection from learn.old_progress_table") == reason
     with learn.refuses("LX001"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.imported_challenge_progress (user_id, challenge_id, completed_levels)"
             " values (%s, %s, %s)",
             [user, challenge.id, levels],
@@ -205,7 +203,7 @@ def test_levels_that_were_passed_here_stand_before_imported_ones(learn: Learn, u
     assert tuple(learn.import_old_progress()) == (1, 0, 0)
     learn.submit_level_attempt(user, challenge, 3)
     with learn.refuses("LX001"):
-        learn.connection.execute("update learn.imported_challenge_progress set completed_levels = '{2,5}'")
+        learn.run("update learn.imported_challenge_progress set completed_levels = '{2,5}'")
 
 
 def test_levels_that_a_challenge_does_not_have_are_not_missed(learn: Learn, user: UUID) -> None:

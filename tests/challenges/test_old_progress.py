@@ -128,7 +128,7 @@ def test_running_again_pays_nothing_more(learn: Learn) -> None:
     learn.advance(days(1))
     assert learn.import_old_progress() == (0, 1, 0)
     assert (learn.facts(user), learn.ledger(user)) == before
-    learn.connection.execute("delete from learn.old_progress_table")
+    learn.run("delete from learn.old_progress_table")
     load(learn, user, "one", [1], 40)
     assert learn.import_old_progress() == (0, 1, 0)
     assert (learn.facts(user), learn.ledger(user)) == before
@@ -139,7 +139,7 @@ def test_what_has_grown_is_paid_by_the_difference(learn: Learn) -> None:
     challenge = learn.make_plain_challenge("one", levels=2)
     load(learn, user, "one", [1], 40)
     learn.import_old_progress()
-    learn.connection.execute("update learn.old_progress_table set completed_levels = '{2,1}', total_xp = 100")
+    learn.run("update learn.old_progress_table set completed_levels = '{2,1}', total_xp = 100")
     assert learn.import_old_progress() == (1, 0, 0)
     assert learn.ledger(user) == [(40, "import", "one"), (60, "import", "one")]
     assert progress(learn, user, challenge)[0] == "completed"
@@ -152,14 +152,12 @@ def test_what_has_shrunk_is_rejected(learn: Learn, levels: list[int], xp: int) -
     learn.make_plain_challenge("one")
     load(learn, user, "one", [1, 2], 100)
     learn.import_old_progress()
-    learn.connection.execute(
-        "update learn.old_progress_table set completed_levels = %s, total_xp = %s", [levels, xp]
-    )
+    learn.run("update learn.old_progress_table set completed_levels = %s, total_xp = %s", [levels, xp])
     assert learn.import_old_progress() == (0, 0, 1)
     assert "with more" in rejections(learn)[0]
     assert learn.stats(user).total_xp == 100
     with learn.refuses("LX001"):
-        learn.connection.execute(
+        learn.run(
             "update learn.imported_challenge_progress set completed_levels = %s, total_xp = %s", [levels, xp]
         )
 
@@ -193,7 +191,7 @@ def test_rows_that_make_no_sense_stay_with_the_reason(
     assert rejections(learn) == [reason, None]
     assert learn.stats(user).total_xp == 20
     # Corrected, it is imported by the next run.
-    learn.connection.execute(
+    learn.run(
         "update learn.old_progress_table set user_id = %s, problem_id = 'one', completed_levels = '{1}',"
         " total_xp = 10 where rejection is not null",
         [user],
@@ -257,7 +255,7 @@ def test_levels_that_go_later_complete_an_imported_challenge(learn: Learn) -> No
     challenge = learn.make_plain_challenge("one", levels=3)
     load(learn, user, "one", [1, 2], 5)
     learn.import_old_progress()
-    learn.connection.execute("delete from learn.challenge_levels where level_number = 3")
+    learn.run("delete from learn.challenge_levels where level_number = 3")
     assert progress(learn, user, challenge)[0] == "completed"
 
 
@@ -275,7 +273,7 @@ def test_rows_of_the_owner_do_the_same(learn: Learn) -> None:
     challenge = learn.make_plain_challenge("one", levels=2)
     load(learn, one, "one", [1, 2], 60)
     learn.import_old_progress()
-    learn.connection.execute(
+    learn.run(
         "insert into learn.imported_challenge_progress (user_id, challenge_id, completed_levels, total_xp)"
         " values (%s, %s, '{2,1}', 60)",
         [two, challenge],
@@ -283,7 +281,7 @@ def test_rows_of_the_owner_do_the_same(learn: Learn) -> None:
     assert progress(learn, one, challenge) == progress(learn, two, challenge)
     assert learn.facts(one) == learn.facts(two)
     assert learn.ledger(one) == learn.ledger(two)
-    learn.connection.execute("delete from learn.imported_challenge_progress where user_id = %s", [two])
+    learn.run("delete from learn.imported_challenge_progress where user_id = %s", [two])
     assert progress(learn, two, challenge)[1:3] == (0, [])
 
 
@@ -321,9 +319,9 @@ def test_a_rebuild_keeps_what_was_imported(learn: Learn) -> None:
         " from learn.user_challenge_progress order by challenge_id"
     )
     before, facts = learn.tuples(columns), learn.facts(user)
-    learn.connection.execute("set local session_replication_role = replica")
-    learn.connection.execute("delete from learn.user_challenge_progress")
-    learn.connection.execute("set local session_replication_role = origin")
+    learn.run("set local session_replication_role = replica")
+    learn.run("delete from learn.user_challenge_progress")
+    learn.run("set local session_replication_role = origin")
     assert "challenge_progress_follows_from_attempts" in {row.check_name for row in learn.check_integrity()}
     learn.rebuild_user(user)
     assert learn.tuples(columns) == before
@@ -333,15 +331,15 @@ def test_a_rebuild_keeps_what_was_imported(learn: Learn) -> None:
 def test_missing_payment_is_found(learn: Learn) -> None:
     user = learn.make_user()
     learn.make_plain_challenge("one")
-    learn.connection.execute("set local session_replication_role = replica")
-    learn.connection.execute(
+    learn.run("set local session_replication_role = replica")
+    learn.run(
         "insert into learn.imported_challenge_progress (user_id, challenge_id, total_xp)"
         " select %s, id, 5 from learn.challenges",
         [user],
     )
-    learn.connection.execute("set local session_replication_role = origin")
+    learn.run("set local session_replication_role = origin")
     assert "imported_progress_is_paid" in {row.check_name for row in learn.check_integrity()}
-    learn.connection.execute("delete from learn.imported_challenge_progress")
+    learn.run("delete from learn.imported_challenge_progress")
 
 
 def test_no_app_role_imports(learn: Learn) -> None:
@@ -353,12 +351,12 @@ def test_no_app_role_imports(learn: Learn) -> None:
                 "delete from learn.imported_challenge_progress",
             ):
                 with learn.fails("42501"):
-                    learn.connection.execute(statement.encode())
+                    learn.run(statement)
 
 
 def test_rules_that_pay_for_levels_and_challenges_pay_nothing_for_imported_ones(learn: Learn) -> None:
     user = learn.make_user()
-    learn.connection.execute(
+    learn.run(
         "insert into learn.xp_rules (activity_type, amount) values"
         " ('challenge_level_passed', 7), ('challenge_completed', 9), ('path_completed', 11)"
     )

@@ -24,7 +24,7 @@ def ids(*challenges: Challenge) -> list[int]:
 
 
 def change(learn: Learn, statement: str, *arguments: Any) -> None:
-    learn.connection.execute(statement.encode(), arguments)
+    learn.run(statement, arguments)
 
 
 def damage_by_hand(learn: Learn, statement: str, *arguments: Any) -> None:

@@ -20,7 +20,7 @@ def make_course(learn: Learn, *, published: bool = True) -> int:
 
 def make_moderator(learn: Learn, role: str = "moderator") -> UUID:
     user = learn.make_user()
-    learn.connection.execute("update learn.users set role = %s where id = %s", [role, user])
+    learn.run("update learn.users set role = %s where id = %s", [role, user])
     return user
 
 

@@ -65,7 +65,7 @@ def test_a_post_is_a_fact_of_its_author_that_makes_no_day_active(
 
 
 def test_posts_pay_when_there_is_a_rule(learn: Learn, asker: UUID, helper: UUID) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.xp_rules (activity_type, amount) values"
         " ('discussion_posted', 3), ('reply_posted', 2), ('solution_accepted', 25)"
     )
@@ -106,7 +106,7 @@ def test_posts_written_straight_into_the_tables_do_all_that_the_functions_do(
     )
     assert {tuple(tags) for _, tags in rows} == {("b", "a")}
     numbers = [number for number, _ in rows]
-    learn.connection.execute(
+    learn.run(
         "insert into learn.replies (discussion_id, author_id, content, is_solution)"
         " select d, u, 'Answer', u = %s from unnest(%s::bigint[]) d, unnest(%s::uuid[]) u",
         [helper, numbers[:2], [asker, helper]],
@@ -137,7 +137,7 @@ def test_a_reply_to_one_in_another_discussion_is_refused(learn: Learn, asker: UU
         with learn.refuses("LX003"):
             learn.post_reply(asker, here, parent=parent)
     with learn.fails("23503"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.replies (discussion_id, author_id, parent_reply_id, content)"
             " values (%s, %s, %s, 'no')",
             [here, asker, elsewhere],
@@ -150,9 +150,7 @@ def test_replies_cannot_answer_each_other_in_a_circle(learn: Learn, asker: UUID)
     second = learn.make_reply(asker, number, first)
     for parent in (first, second):
         with learn.fails("23514"):
-            learn.connection.execute(
-                "update learn.replies set parent_reply_id = %s where id = %s", [parent, first]
-            )
+            learn.run("update learn.replies set parent_reply_id = %s where id = %s", [parent, first])
 
 
 # ── refusals ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -219,7 +217,7 @@ def test_who_is_inactive_does_nothing_in_the_community(learn: Learn, asker: UUID
     number = learn.make_discussion(asker)
     other = learn.make_discussion(helper)
     answer = learn.make_reply(helper, number)
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [asker])
+    learn.run("update learn.users set is_active = false where id = %s", [asker])
     calls: list[Callable[[], object]] = [
         lambda: learn.post_discussion(asker),
         lambda: learn.post_reply(asker, number),
@@ -262,7 +260,7 @@ def test_courses_that_are_unknown_or_not_published_are_not_discussed(learn: Lear
     answer = learn.make_reply(asker, number)
     with learn.refuses("LX003"):
         learn.post_discussion(asker, course=10**15)
-    learn.connection.execute("update learn.courses set is_published = false where id = %s", [course])
+    learn.run("update learn.courses set is_published = false where id = %s", [course])
     other = learn.make_user()
     calls: list[Callable[[], object]] = [
         lambda: learn.post_discussion(asker, course=course),
@@ -325,7 +323,7 @@ def test_an_edit_by_hand_says_when_and_counting_is_no_edit(learn: Learn, asker: 
     learn.pin_discussion(make_moderator(learn), number)
     assert learn.view_discussion(number) == 1
     assert learn.value(updated, [number]) == NOON
-    learn.connection.execute("update learn.discussions set title = 'By hand' where id = %s", [number])
+    learn.run("update learn.discussions set title = 'By hand' where id = %s", [number])
     assert learn.value(updated, [number]) == moment("2035-06-13 13:00")
 
 
@@ -333,7 +331,7 @@ def test_tags_written_by_hand_are_as_they_are_kept(learn: Learn, asker: UUID) ->
     number = learn.make_discussion(asker)
     for tags in (["Upper"], ["same", "same"], [" spaced"], [""], [None], [str(n) for n in range(11)]):
         with learn.fails("23514"):
-            learn.connection.execute("update learn.discussions set tags = %s where id = %s", [tags, number])
+            learn.run("update learn.discussions set tags = %s where id = %s", [tags, number])
 
 
 # ── deleting ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -403,7 +401,7 @@ def test_deleting_everybody_leaves_posts_of_nobody(learn: Learn, asker: UUID, he
         learn.vote(other, discussion=number)
         answer = learn.make_reply(other, number, learn.make_reply(one, number))
         learn.vote(one, reply=answer)
-    learn.connection.execute("delete from learn.users")
+    learn.run("delete from learn.users")
     assert (
         learn.tuples("select author_id, reply_count, upvote_count from learn.discussions")
         == [(None, 2, 0)] * 2
@@ -414,7 +412,7 @@ def test_deleting_everybody_leaves_posts_of_nobody(learn: Learn, asker: UUID, he
 def test_with_a_course_its_discussions_stay_and_are_about_none(learn: Learn, asker: UUID) -> None:
     course = make_course(learn)
     number = learn.make_discussion(asker, course=course)
-    learn.connection.execute("delete from learn.courses where id = %s", [course])
+    learn.run("delete from learn.courses where id = %s", [course])
     assert learn.value("select course_id from learn.discussions where id = %s", [number]) is None
 
 
@@ -422,7 +420,7 @@ def test_a_reply_that_moves_counts_elsewhere(learn: Learn, asker: UUID) -> None:
     here, there = learn.make_discussion(asker), learn.make_discussion(asker)
     answer = learn.make_reply(asker, here)
     learn.accept_solution(asker, answer)
-    learn.connection.execute("update learn.replies set discussion_id = %s where id = %s", [there, answer])
+    learn.run("update learn.replies set discussion_id = %s where id = %s", [there, answer])
     assert (discussion(learn, here), discussion(learn, there)) == ((0, 0, 0, False), (1, 0, 0, True))
 
 
@@ -490,8 +488,8 @@ def test_learn_app_calls_everything_and_writes_nothing(learn: Learn, asker: UUID
     ):
         for role in ("learn_app", "learn_readonly"):
             with learn.fails("42501"):
-                learn.connection.execute(f"set local role {role}".encode())
-                learn.connection.execute(statement.encode())
+                learn.run(f"set local role {role}")
+                learn.run(statement)
     with learn.role("learn_readonly"):
         assert len(learn.search_discussions(None)) == 1
         with learn.fails("42501"):

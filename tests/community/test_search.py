@@ -118,7 +118,7 @@ def test_courses_that_are_not_published_are_not_searched(
     course = make_course(learn)
     learn.make_discussion(author, course=course)
     number = learn.make_discussion(author)
-    learn.connection.execute("update learn.courses set is_published = false where id = %s", [course])
+    learn.run("update learn.courses set is_published = false where id = %s", [course])
     assert found(learn, query) == [number]
 
 
@@ -142,14 +142,14 @@ def test_pages_out_of_range_are_refused(learn: Learn, arguments: dict[str, Any])
 
 
 def test_lists_and_searches_use_indexes(learn: Learn, author: UUID) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.discussions (author_id, title, content, category, tags)"
         " select %s, 'word' || n, 'content', 'category' || n %% 20, array['tag' || n %% 50]"
         " from generate_series(1, 3000) n",
         [author],
     )
-    learn.connection.execute("analyze learn.discussions")
-    learn.connection.execute("set local enable_seqscan = off")  # of so few rows it would be the cheaper
+    learn.run("analyze learn.discussions")
+    learn.run("set local enable_seqscan = off")  # of so few rows it would be the cheaper
     for query, index in (
         ("order by is_pinned desc, created_at desc, id desc limit 20", "discussions_newest"),
         (

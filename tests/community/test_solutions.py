@@ -141,12 +141,12 @@ def test_without_its_solution_a_discussion_is_not_solved(learn: Learn, asker: UU
 def test_solutions_written_by_hand_solve_and_are_facts_once(learn: Learn, asker: UUID, helper: UUID) -> None:
     numbers = [learn.make_discussion(asker) for _ in range(3)]
     answers = [learn.make_reply(helper, number) for number in numbers]
-    learn.connection.execute("update learn.replies set is_solution = true")
+    learn.run("update learn.replies set is_solution = true")
     assert [discussion(learn, number) for number in numbers] == [(1, 0, 0, True)] * 3
     assert accepted(learn, helper) == [str(answer) for answer in answers]
-    learn.connection.execute("update learn.replies set is_solution = false, first_accepted_at = null")
+    learn.run("update learn.replies set is_solution = false, first_accepted_at = null")
     assert [discussion(learn, number) for number in numbers] == [(1, 0, 0, False)] * 3
-    learn.connection.execute("update learn.replies set is_solution = true")
+    learn.run("update learn.replies set is_solution = true")
     assert accepted(learn, helper) == [str(answer) for answer in answers]
 
 
@@ -155,4 +155,4 @@ def test_a_discussion_has_one_solution(learn: Learn, asker: UUID, helper: UUID) 
     for _ in range(2):
         learn.make_reply(helper, number)
     with learn.fails("23505"):
-        learn.connection.execute("update learn.replies set is_solution = true")
+        learn.run("update learn.replies set is_solution = true")

@@ -112,7 +112,7 @@ def test_a_vote_has_exactly_one_target_and_a_known_type(learn: Learn, author: UU
     answer = learn.make_reply(author, number)
     for target in ((number, answer, "upvote"), (None, None, "upvote"), (number, None, "like")):
         with learn.fails("23514"):
-            learn.connection.execute(
+            learn.run(
                 "insert into learn.discussion_votes (user_id, discussion_id, reply_id, vote_type)"
                 " values (%s, %s, %s, %s)",
                 [voter, *target],
@@ -127,32 +127,32 @@ def test_a_user_has_one_vote_per_post(learn: Learn, author: UUID, voter: UUID) -
             "insert into learn.discussion_votes (user_id, discussion_id, reply_id, vote_type)"
             " values (%s, %s, %s, %s)"
         )
-        learn.connection.execute(insert, [voter, *target, "upvote"])
+        learn.run(insert, [voter, *target, "upvote"])
         with learn.fails("23505"):
-            learn.connection.execute(insert, [voter, *target, "downvote"])
+            learn.run(insert, [voter, *target, "downvote"])
 
 
 def test_votes_written_in_one_statement_count_like_votes_cast_one_by_one(learn: Learn, author: UUID) -> None:
     number = learn.make_discussion(author)
     answers = [learn.make_reply(author, number) for _ in range(3)]
     voters = [learn.make_user() for _ in range(6)]
-    learn.connection.execute(
+    learn.run(
         "insert into learn.discussion_votes (user_id, reply_id, vote_type)"
         " select u, r, case when (n + r) %% 2 = 0 then 'upvote' else 'downvote' end"
         " from unnest(%s::uuid[]) with ordinality u(u, n), unnest(%s::bigint[]) r",
         [voters, answers],
     )
-    learn.connection.execute(
+    learn.run(
         "insert into learn.discussion_votes (user_id, discussion_id, vote_type)"
         " select u, %s, 'upvote' from unnest(%s::uuid[]) u",
         [number, voters],
     )
     assert discussion(learn, number) == (3, 6, 0, False)
     assert [reply(learn, answer)[2:] for answer in answers] == [(3, 3)] * 3
-    learn.connection.execute("update learn.discussion_votes set vote_type = 'downvote'")
+    learn.run("update learn.discussion_votes set vote_type = 'downvote'")
     assert discussion(learn, number) == (3, 0, 6, False)
     assert [reply(learn, answer)[2:] for answer in answers] == [(0, 6)] * 3
-    learn.connection.execute("delete from learn.discussion_votes where user_id = any (%s)", [voters[:4]])
+    learn.run("delete from learn.discussion_votes where user_id = any (%s)", [voters[:4]])
     assert discussion(learn, number) == (3, 0, 2, False)
     assert [reply(learn, answer)[2:] for answer in answers] == [(0, 2)] * 3
 
@@ -162,7 +162,7 @@ def test_a_vote_stays_with_its_post(learn: Learn, author: UUID, voter: UUID) -> 
     answer = learn.make_reply(author, number)
     learn.vote(voter, discussion=number)
     with learn.refuses("LX010"):
-        learn.connection.execute(
+        learn.run(
             "update learn.discussion_votes set discussion_id = null, reply_id = %s where user_id = %s",
             [answer, voter],
         )
@@ -173,9 +173,9 @@ def test_nobody_votes_for_themselves_by_hand(learn: Learn, author: UUID, voter: 
     answer = learn.make_reply(author, number)
     for column, post in (("discussion_id", number), ("reply_id", answer)):
         with learn.refuses("LX010"):
-            learn.connection.execute(
+            learn.run(
                 f"insert into learn.discussion_votes (user_id, {column}, vote_type)"
-                " select u, %s, 'upvote' from unnest(%s::uuid[]) u".encode(),
+                " select u, %s, 'upvote' from unnest(%s::uuid[]) u",
                 [post, [voter, author]],
             )
     assert discussion(learn, number) == (1, 0, 0, False)
@@ -186,6 +186,6 @@ def test_with_a_voter_go_their_votes(learn: Learn, author: UUID, voter: UUID) ->
     answer = learn.make_reply(author, number)
     learn.vote(voter, discussion=number)
     learn.vote(voter, "downvote", reply=answer)
-    learn.connection.execute("delete from learn.users where id = %s", [voter])
+    learn.run("delete from learn.users where id = %s", [voter])
     assert discussion(learn, number) == (1, 0, 0, False)
     assert reply(learn, answer)[2:] == (0, 0)

@@ -61,10 +61,10 @@ WRONG = """
 
 def crowd(learn: Learn, number: int) -> list[UUID]:
     """Users of whom most have some XP: boards large enough to be counted in stretches."""
-    learn.connection.execute(
+    learn.run(
         "insert into learn.users (username) select 'crowd-' || n from generate_series(1, %s) n", [number]
     )
-    learn.connection.execute(
+    learn.run(
         "insert into learn.activity_log"
         " (user_id, activity_type, properties, xp, occurred_at, local_date, is_qualifying)"
         " select id, 'xp_awarded', '{\"source_type\": \"test\"}', 1 + right(username, 3)::integer %% 60,"
@@ -83,20 +83,20 @@ def write(learn: Learn, dice: random.Random, users: list[UUID], lessons: list[in
         if act < 0.5:
             learn.award_xp(user, dice.choice([1, 10, 40, 200]))
         elif act < 0.8:
-            learn.connection.execute(
+            learn.run(
                 "select learn.complete_lesson(%s, %s, p_occurred_at => now() - %s * interval '1 day')",
                 [user, dice.choice(lessons), dice.choice([0, 0, 1, 2])],
             )
         elif act < 0.9:
-            learn.connection.execute(
+            learn.run(
                 "update learn.users set show_on_leaderboard = not show_on_leaderboard where id = %s", [user]
             )
         elif act < 0.95:
-            learn.connection.execute(
+            learn.run(
                 "update learn.users set username = %s where id = %s", [f"renamed {dice.random()}", user]
             )
         else:
-            learn.connection.execute("delete from learn.users where id = %s", [dice.choice(users[:20])])
+            learn.run("delete from learn.users where id = %s", [dice.choice(users[:20])])
     except psycopg.Error as error:
         if error.sqlstate != "LX002":  # gone by now
             raise
@@ -158,10 +158,8 @@ def test_who_finds_too_much_waiting_waits_for_no_merge(fresh: FreshDatabase) -> 
         learn.set_setting("leaderboard_gains_waiting", 0)
     with session(fresh) as merging, client(fresh) as learn:
         learn.award_xp(users[0], 5)
-        merging.step(lambda one: one.connection.execute("select learn_internal.try_merge_boards()")).result(
-            30
-        )
-        learn.connection.execute("set lock_timeout = '1s'")
+        merging.step(lambda one: one.run("select learn_internal.try_merge_boards()")).result(30)
+        learn.run("set lock_timeout = '1s'")
         for user in users:
             learn.award_xp(user, 30)
         assert learn.value("select count(*) from learn_internal.board_gains") >= 20
@@ -178,9 +176,7 @@ def test_nobody_waits_for_a_merge_that_is_not_over(fresh: FreshDatabase) -> None
         first, second = learn.register_user("first"), learn.register_user("second")
     with session(fresh) as merging, client(fresh) as learn, session(fresh) as refreshing:
         merging.step(lambda one: one.award_xp(first, 30)).result(PATIENCE)
-        merging.step(lambda one: one.connection.execute("select learn_internal.try_merge_boards()")).result(
-            30
-        )
+        merging.step(lambda one: one.run("select learn_internal.try_merge_boards()")).result(30)
         learn.award_xp(second, 20)
         assert learn.value("select learn.user_rank(%s)", [second]) == 1
         waiting = refreshing.step(lambda one: one.refresh_leaderboard())
@@ -207,14 +203,14 @@ def test_a_long_transaction_merges_at_its_end_and_keeps_nobody_from_merging(fres
         other = learn.register_user("other")
     with session(fresh) as loading, client(fresh) as learn:
         loading.step(
-            lambda one: one.connection.execute(
+            lambda one: one.run(
                 "insert into learn.activity_log (user_id, activity_type, properties, xp, occurred_at)"
                 " select id, 'xp_awarded', '{\"source_type\": \"test\"}', 9, learn.clock() from learn.users"
                 " where username <> 'other'"
             )
         ).result(PATIENCE)
         learn.award_xp(other, 5)
-        learn.connection.execute("set lock_timeout = '60s'")
+        learn.run("set lock_timeout = '60s'")
         assert learn.refresh_leaderboard() > 0
         assert learn.tuples("select * from learn_internal.board_gains") == []
         assert loading.commit() is None
@@ -229,14 +225,12 @@ def test_a_refresh_that_is_killed_leaves_everything_to_the_next(fresh: FreshData
         learn.refresh_leaderboard()
         for user in users[:50]:
             learn.award_xp(user, 70)
-        learn.connection.execute("update learn.users set is_active = false where id = %s", [users[60]])
+        learn.run("update learn.users set is_active = false where id = %s", [users[60]])
         expected = learn.tuples("select * from learn.leaderboard(p_limit => 100)")
         doomed = connect(fresh)
         doomed.award_xp(users[70], 10_000)
-        doomed.connection.execute("select learn.refresh_leaderboard()")  # done, and not committed
-        learn.connection.execute(
-            "select pg_terminate_backend(%s, 60000)", [doomed.connection.info.backend_pid]
-        )
+        doomed.run("select learn.refresh_leaderboard()")  # done, and not committed
+        learn.run("select pg_terminate_backend(%s, 60000)", [doomed.connection.info.backend_pid])
         doomed.connection.close()
         assert learn.tuples("select * from learn.leaderboard(p_limit => 100)") == expected
         learn.refresh_leaderboard()

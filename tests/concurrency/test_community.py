@@ -118,7 +118,7 @@ def test_a_moderator_and_the_asker_who_accept_different_replies_do_not_deadlock(
     with client(fresh) as learn:
         users = [learn.make_user() for _ in range(3)]
         asker, moderator, helper = users
-        learn.connection.execute("update learn.users set role = 'moderator' where id = %s", [moderator])
+        learn.run("update learn.users set role = 'moderator' where id = %s", [moderator])
         number = learn.make_discussion(asker)
         answers = [learn.make_reply(user, number) for user in (helper, asker)]
 
@@ -139,16 +139,16 @@ def bulk_votes(voters: list[UUID], discussions: list[int], replies: list[int]) -
     """Statements that cast and take back votes on all posts, in the given order."""
 
     def run(learn: Learn) -> object:
-        learn.connection.execute(
+        learn.run(
             "insert into learn.discussion_votes (user_id, discussion_id, reply_id, vote_type)"
             " select u, d, r, 'upvote' from unnest(%s::uuid[]) u, unnest(%s::bigint[], %s::bigint[])"
             " with ordinality t(d, r, n) order by n, u",
             [voters, discussions + [None] * len(replies), [None] * len(discussions) + replies],
         )
-        learn.connection.execute(
+        learn.run(
             "update learn.discussion_votes set vote_type = 'downvote' where user_id = any (%s)", [voters]
         )
-        learn.connection.execute("delete from learn.discussion_votes where user_id = any (%s)", [voters])
+        learn.run("delete from learn.discussion_votes where user_id = any (%s)", [voters])
         return True
 
     return run
@@ -175,7 +175,7 @@ def test_everybody_does_everything_in_the_same_discussions(fresh: FreshDatabase,
     """Posting, answering, voting, accepting, editing, deleting: what is gone is LX003, nothing worse."""
     with client(fresh) as learn:
         users = [learn.make_user() for _ in range(6)]
-        learn.connection.execute("update learn.users set role = 'moderator' where id = any (%s)", [users])
+        learn.run("update learn.users set role = 'moderator' where id = any (%s)", [users])
         for user in users[:3]:
             number = learn.make_discussion(user)
             for other in users:
@@ -271,7 +271,7 @@ def test_a_vote_and_the_deletion_of_its_voter_or_author_add_up(fresh: FreshDatab
         learn.vote(helper, discussion=number)
 
     def delete(user: UUID) -> Task[object]:
-        return lambda learn: learn.connection.execute("select learn.erase_user(%s, 'delete')", [user])
+        return lambda learn: learn.run("select learn.erase_user(%s, 'delete')", [user])
 
     codes = interleave(fresh, delete(voter), lambda learn: learn.vote(helper, "downvote", discussion=number))
     assert codes == (None, None)
@@ -308,7 +308,7 @@ def test_users_are_deleted_at_once_who_took_part_in_what_goes_with_each_other(fr
                     learn.vote(user, discussion=number)
 
     def delete(user: UUID) -> Task[object]:
-        return lambda learn: learn.connection.execute("select learn.erase_user(%s, 'delete')", [user])
+        return lambda learn: learn.run("select learn.erase_user(%s, 'delete')", [user])
 
     def act(user: UUID) -> Task[object]:
         def run(learn: Learn) -> object:

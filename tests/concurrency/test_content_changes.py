@@ -37,7 +37,7 @@ class Course:
     def build(cls, learn: Learn) -> Course:
         """Tracks: `track` of plain, solvable and unpublished; `second` and `unpublished_track` of other."""
         difficulty = f"difficulty-{learn.value('select count(*) from learn.difficulties')}"
-        learn.connection.execute("insert into learn.difficulties (key, rank) values (%s, 1)", [difficulty])
+        learn.run("insert into learn.difficulties (key, rank) values (%s, 1)", [difficulty])
         plain, other, outside = (learn.make_lesson(0) for _ in range(3))
         solvable = learn.make_lesson(2)
         unpublished = learn.make_lesson(1, published=False)
@@ -87,7 +87,7 @@ LEARNERS: dict[str, tuple[list[Act], Act]] = {
 
 def run(statement: str, *ids: Callable[[Course], int]) -> Act:
     """An editor's statement with ids of the course."""
-    return lambda learn, c: learn.connection.execute(statement.encode(), [number(c) for number in ids])
+    return lambda learn, c: learn.run(statement, [number(c) for number in ids])
 
 
 def flip(table: str, number: Callable[[Course], int]) -> Act:
@@ -213,19 +213,15 @@ def test_editors_and_learners_in_a_free_race_leave_nothing_wrong(fresh: FreshDat
 
     def edit(learn: Learn) -> object:
         for lesson in lessons:
-            learn.connection.execute(
-                "update learn.lessons set is_published = not is_published where id = %s", [lesson.id]
-            )
+            learn.run("update learn.lessons set is_published = not is_published where id = %s", [lesson.id])
         for track in tracks:
-            learn.connection.execute(
-                "update learn.tracks set is_published = not is_published where id = %s", [track.id]
-            )
+            learn.run("update learn.tracks set is_published = not is_published where id = %s", [track.id])
         for track, lesson in zip(tracks, (lessons[0], lessons[5]), strict=True):
-            learn.connection.execute(
+            learn.run(
                 "update learn.track_lessons set track_id = %s where track_id = %s and lesson_id = %s",
                 [spare.id, track.id, lesson.id],
             )
-            learn.connection.execute(
+            learn.run(
                 "update learn.track_lessons set track_id = %s where track_id = %s and lesson_id = %s",
                 [track.id, spare.id, lesson.id],
             )
@@ -248,7 +244,7 @@ def test_what_was_approved_is_what_is_published(fresh: FreshDatabase) -> None:
         learn.set_setting("content_needs_review", True)
         save("Joins")(learn)
         for name, step in (("ada", "submit"), ("bob", "approve")):
-            learn.connection.execute("select set_config('learn.acting_user', %s, false)", [name])
+            learn.run("select set_config('learn.acting_user', %s, false)", [name])
             learn.review_content("courses", {"slug": "joins"}, step)
         with pair(fresh) as both:
             assert both.interleave(save("Something else"), publish) == (None, "LX007")

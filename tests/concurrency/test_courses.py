@@ -37,7 +37,7 @@ def test_of_two_edges_that_make_a_cycle_together_one_is_refused(
     codes = interleave(fresh, edge(one, two), edge(three, one))
     assert codes == (None, "LX012")
     with client(fresh) as learn:
-        learn.connection.execute("delete from learn.course_prerequisites where course_id = %s", [one.id])
+        learn.run("delete from learn.course_prerequisites where course_id = %s", [one.id])
     outcomes = race(fresh, [edge(one, two), edge(three, one)] * 4)
     kinds = Counter(outcome.sqlstate for outcome in outcomes)
     assert set(kinds) <= {None, "LX012", "23505"}
@@ -110,7 +110,7 @@ def test_statements_that_start_and_complete_lock_their_learners_in_one_order(fre
 
     def insert(number: int) -> Task[object]:
         def run(learn: Learn) -> object:
-            return learn.connection.execute(
+            return learn.run(
                 "insert into learn.user_lesson_progress (user_id, lesson_id, status, started_at)"
                 " select u, %s, 'completed', case when n = any (%s) then learn.clock() end"
                 " from unnest(%s) with ordinality t(u, n) order by n",
@@ -195,7 +195,7 @@ LEARNERS: dict[str, tuple[list[Act], Act]] = {
     ),
     "bulk": (
         [],
-        lambda learn, s: learn.connection.execute(
+        lambda learn, s: learn.run(
             "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
             " select %s, l.id, 'completed' from unnest(%s) with ordinality t(id, n)"
             " join learn.lessons l on l.id = t.id order by n",
@@ -207,7 +207,7 @@ LEARNERS: dict[str, tuple[list[Act], Act]] = {
 
 def run(statement: str, *ids: Callable[[Stage], int]) -> Act:
     """An editor's statement with ids of the stage."""
-    return lambda learn, s: learn.connection.execute(statement.encode(), [number(s) for number in ids])
+    return lambda learn, s: learn.run(statement, [number(s) for number in ids])
 
 
 def flip(table: str, number: Callable[[Stage], int]) -> Act:
@@ -283,7 +283,7 @@ SEEN_BY_OLD_SNAPSHOTS = (
 @pytest.mark.parametrize("editor_first", [True, False])
 def test_a_learner_and_an_edit_that_overlap_add_up(kept: Kept, edit: Act, editor_first: bool) -> None:
     assert overlap(kept, Stage.build, LEARNERS, edit, refusals=REFUSALS, editor_first=editor_first) == {}
-    kept.learn.connection.execute(USUAL_RULES)
+    kept.learn.run(USUAL_RULES)
 
 
 @pytest.mark.parametrize("name", SEEN_BY_OLD_SNAPSHOTS)
@@ -353,7 +353,7 @@ def test_editors_and_learners_in_a_free_race_leave_nothing_wrong(fresh: FreshDat
 
     def edit(learn: Learn) -> object:
         for statement in edits:
-            learn.connection.execute(statement.encode())
+            learn.run(statement)
         return True
 
     outcomes = race(fresh, [*(study(user) for user in users), edit, edit], rounds=4)

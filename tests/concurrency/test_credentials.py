@@ -80,7 +80,7 @@ def test_one_of_many_bulk_statements_gets_through(fresh: FreshDatabase) -> None:
 
     def bulk(order: int) -> Task[int]:
         def run(learn: Learn) -> int:
-            learn.connection.execute(
+            learn.run(
                 "insert into learn.faucet_requests (user_id, hedera_account_id, amount_hbar)"
                 " select u, '0.0.' || n, 5 from unnest(%s::uuid[]) with ordinality x(u, n)",
                 [users[::order]],

@@ -68,7 +68,7 @@ def test_a_cycle_is_not_closed_from_an_old_snapshot(
 def redefine(learn: Learn) -> object:
     """The answers to questions count in another metric too, and correct_answers counts something else."""
     learn.make_metric(ANSWER, key="answers")
-    return learn.connection.execute(
+    return learn.run(
         "update learn.metrics set filter = '{\"is_counted\": true}' where key = 'correct_answers'"
     )
 
@@ -128,7 +128,7 @@ def test_metrics_redefined_in_a_free_race_count_every_fact(fresh: FreshDatabase)
 
     def define(learn: Learn) -> object:
         for number in range(6):
-            learn.connection.execute(
+            learn.run(
                 "update learn.metrics set filter = %s where key = 'correct_answers'",
                 ['{"is_counted": true}' if number % 2 == 0 else "{}"],
             )

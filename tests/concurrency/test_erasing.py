@@ -19,7 +19,7 @@ from tests.waiting import PATIENCE
 
 def delete(*users: UUID) -> Task[object]:
     """Deletes learners in one statement, in whatever order they lie."""
-    return lambda learn: learn.connection.execute("delete from learn.users where id = any (%s)", [[*users]])
+    return lambda learn: learn.run("delete from learn.users where id = any (%s)", [[*users]])
 
 
 def town_of(fresh: FreshDatabase, users: int) -> Town:
@@ -77,7 +77,7 @@ def test_learners_do_not_queue_behind_an_erasure_that_waits(fresh: FreshDatabase
     with session(fresh) as load, session(fresh) as erasing, client(fresh) as learn:
         load.step(lambda learn: learn.award_xp(loading, 1)).result(PATIENCE)
         erased = erasing.step(delete(gone))
-        learn.connection.execute("set lock_timeout = '60s'")
+        learn.run("set lock_timeout = '60s'")
         for _ in range(5):
             learn.award_xp(other, 1)
         assert not erased.done()
@@ -101,9 +101,7 @@ def test_rows_of_learners_are_deleted_while_they_go_on(fresh: FreshDatabase) -> 
     def clear(learn: Learn) -> bool:
         for (table,) in tables:
             column = "author_id" if table in ("learn.discussions", "learn.replies") else "user_id"
-            learn.connection.execute(
-                f"delete from {table} where {column} = any (%s)".encode(), [dice.sample(town.users, 3)]
-            )
+            learn.run(f"delete from {table} where {column} = any (%s)", [dice.sample(town.users, 3)])
         return True
 
     with busy(fresh, town):
@@ -124,9 +122,9 @@ def test_content_is_deleted_while_learners_go_on(fresh: FreshDatabase, table: st
     town = town_of(fresh, 8)
 
     def shrink(learn: Learn) -> bool:
-        learn.connection.execute(
+        learn.run(
             f"delete from learn.{table} where ctid in ("
-            f"  select ctid from learn.{table} order by random() limit 2)".encode()
+            f"  select ctid from learn.{table} order by random() limit 2)"
         )
         return True
 
@@ -145,7 +143,7 @@ def test_learners_are_renamed_hidden_and_deactivated_while_they_go_on(fresh: Fre
         with client(fresh) as learn:
             while not stop.is_set():
                 some = dice.sample(town.users, 6)
-                learn.connection.execute(
+                learn.run(
                     "update learn.users set username = md5(random()::text), timezone = %s,"
                     " show_on_leaderboard = not show_on_leaderboard where id = %s",
                     [dice.choice(["UTC", "Asia/Manila"]), some[0]],
@@ -153,9 +151,7 @@ def test_learners_are_renamed_hidden_and_deactivated_while_they_go_on(fresh: Fre
                 learn.lock_users(some)
                 with learn.connection.transaction():
                     learn.lock_users(some)
-                    learn.connection.execute(
-                        "update learn.users set is_active = not is_active where id = any (%s)", [some]
-                    )
+                    learn.run("update learn.users set is_active = not is_active where id = any (%s)", [some])
 
     with busy(fresh, town, threads=3), ThreadPoolExecutor(2) as pool, client(fresh) as learn:
         editing = [pool.submit(edit, seed) for seed in range(2)]
@@ -237,15 +233,15 @@ def test_whoever_writes_for_learners_by_hand_holds_content_first(fresh: FreshDat
     assert without == []
     with session(fresh) as editing, session(fresh) as granting, client(fresh) as learn:
         content = "update learn.tracks set is_published = is_published"
-        editing.step(lambda learn: learn.connection.execute(content)).result(PATIENCE)
+        editing.step(lambda learn: learn.run(content)).result(PATIENCE)
         granted = granting.step(
-            lambda learn: learn.connection.execute(
+            lambda learn: learn.run(
                 "insert into learn.streak_freezes (user_id, granted_on) values (%s, learn.clock()::date)",
                 [user],
             )
         )
         with learn.connection.transaction():  # nobody has locked it yet
-            learn.connection.execute("select from learn.users where id = %s for update nowait", [user])
+            learn.run("select from learn.users where id = %s for update nowait", [user])
         editing.commit()
         assert granted.result(PATIENCE).sqlstate is None
         granting.commit()

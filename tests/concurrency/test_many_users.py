@@ -21,7 +21,7 @@ def users_in_key_order(learn: Learn, number: int) -> list[UUID]:
 
 def completions(users: list[UUID], lesson: Lesson) -> Task[object]:
     """One INSERT that completes a lesson for users in the given order."""
-    return lambda learn: learn.connection.execute(
+    return lambda learn: learn.run(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
         " select u, %s, 'completed' from unnest(%s) with ordinality t(u, n) order by n"
         " on conflict (user_id, lesson_id) do update set status = 'completed'",
@@ -31,7 +31,7 @@ def completions(users: list[UUID], lesson: Lesson) -> Task[object]:
 
 def submissions(users: list[UUID], lesson: Lesson) -> Task[object]:
     """One INSERT that solves all exercises of a lesson for users in the given order."""
-    return lambda learn: learn.connection.execute(
+    return lambda learn: learn.run(
         "insert into learn.query_submissions (user_id, exercise_id, query_text, is_correct)"
         " select u, e, 'select 1', true from unnest(%s) with ordinality t(u, n), unnest(%s) e order by n",
         [users, list(lesson.exercises)],
@@ -179,9 +179,7 @@ def test_a_content_change_and_a_statement_over_many_users_do_not_deadlock(fresh:
         learn.complete_lesson(users[1], lessons[1])
     meet(
         fresh,
-        lambda learn: learn.connection.execute(
-            "update learn.tracks set is_published = false where id = %s", [second.id]
-        ),
+        lambda learn: learn.run("update learn.tracks set is_published = false where id = %s", [second.id]),
         users,
     )
 
@@ -194,9 +192,7 @@ def test_a_new_level_curve_and_a_statement_over_many_users_do_not_deadlock(fresh
             learn.award_xp(user, 60)
     meet(
         fresh,
-        lambda learn: learn.connection.execute(
-            "update learn.level_thresholds set min_xp = 50 where level = 2"
-        ),
+        lambda learn: learn.run("update learn.level_thresholds set min_xp = 50 where level = 2"),
         users,
     )
     with client(fresh) as learn:
@@ -216,10 +212,8 @@ def test_content_changes_and_statements_in_a_free_race_do_not_deadlock(fresh: Fr
 
     def edit(learn: Learn) -> object:
         for _ in range(2):
-            learn.connection.execute(
-                "update learn.tracks set is_published = not is_published where id = %s", [second.id]
-            )
-            learn.connection.execute(
+            learn.run("update learn.tracks set is_published = not is_published where id = %s", [second.id])
+            learn.run(
                 "update learn.lessons set is_published = not is_published where id = %s", [lessons[2].id]
             )
         return True
@@ -258,9 +252,9 @@ def test_rebuilding_all_waits_for_nobody_who_is_well(fresh: FreshDatabase) -> No
         lesson = learn.make_lesson(0)
         learn.complete_lesson(wrong, lesson)
         before = learn.stats(wrong)
-        learn.connection.execute("set session_replication_role = replica")
-        learn.connection.execute("update learn.user_stats set total_xp = 1 where user_id = %s", [wrong])
-        learn.connection.execute("reset session_replication_role")
+        learn.run("set session_replication_role = replica")
+        learn.run("update learn.user_stats set total_xp = 1 where user_id = %s", [wrong])
+        learn.run("reset session_replication_role")
         assert learn.check_integrity()
         with session(fresh) as other:
             other.step(lambda it: it.complete_lesson(well, lesson)).result(PATIENCE)

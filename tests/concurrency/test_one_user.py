@@ -111,7 +111,7 @@ def test_a_failed_call_leaves_its_key_to_the_one_that_waited(fresh: FreshDatabas
 
     def fail(learn: Learn) -> object:
         learn.award_xp(user, 9, key="key")
-        return learn.connection.execute("select 1 / 0")
+        return learn.run("select 1 / 0")
 
     assert interleave(fresh, fail, lambda learn: learn.award_xp(user, 9, key="key")) == ("22012", None)
     with client(fresh) as learn:

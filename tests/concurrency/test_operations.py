@@ -76,7 +76,7 @@ def test_partitions_are_made_beside_an_open_transaction_without_deadlock(
     first: Task[object] = lambda learn: learn.ledger(user)  # noqa: E731
     acts: dict[str, tuple[Task[object], Task[object]]] = {
         "sign up": (
-            lambda learn: learn.connection.execute("update learn.users set bio = 'x' where id = %s", [user]),
+            lambda learn: learn.run("update learn.users set bio = 'x' where id = %s", [user]),
             lambda learn: learn.make_user(),
         ),
         "reverse": (first, lambda learn: learn.reverse_xp(user, transaction)),
@@ -142,7 +142,7 @@ def test_a_user_deactivated_meanwhile_is_refused(fresh: FreshDatabase) -> None:
 
         def deactivate(learn: Learn) -> object:
             learn.award_xp(user, 1)
-            return learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+            return learn.run("update learn.users set is_active = false where id = %s", [user])
 
         one.step(deactivate).result(PATIENCE)
         call = two.step(lambda learn: learn.award_xp(user, 10))

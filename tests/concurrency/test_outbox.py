@@ -18,7 +18,7 @@ MESSAGES = 400
 
 
 def put(learn: Learn, number: int) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.outbox (topic, key) select 'webhook', n::text from generate_series(1, %s) n",
         [number],
     )

@@ -56,7 +56,7 @@ def test_sixteen_connections_take_quizzes_within_the_cap(fresh: FreshDatabase) -
         user = learn.make_user()
         exam = learn.make_exam(questions=5)
         quiz = learn.answers(exam, 5)
-        learn.connection.execute(
+        learn.run(
             "update learn.xp_rules set daily_cap = 33 where activity_type = 'question_answered_correctly'"
         )
     outcomes = race(fresh, [lambda learn: learn.submit_quiz(user, exam, quiz)] * CONNECTIONS)
@@ -159,17 +159,15 @@ def test_learners_attempt_while_content_changes(fresh: FreshDatabase) -> None:
 
         def run(learn: Learn) -> bool:
             for _ in range(3):
-                learn.connection.execute(
+                learn.run(
                     "update learn.challenges set is_active = not is_active where id = %s", [challenge.id]
                 )
                 learn.make_level(challenge, 3)
-                learn.connection.execute(
+                learn.run(
                     "delete from learn.challenge_levels where challenge_id = %s and level_number = 3",
                     [challenge.id],
                 )
-                learn.connection.execute(
-                    "update learn.challenges set is_active = true where id = %s", [challenge.id]
-                )
+                learn.run("update learn.challenges set is_active = true where id = %s", [challenge.id])
             return True
 
         return run
@@ -186,9 +184,7 @@ def test_an_attempt_waits_for_a_change_of_content_and_goes_by_it(fresh: FreshDat
 
     def edit(learn: Learn) -> object:
         if change == "inactive":
-            return learn.connection.execute(
-                "update learn.challenges set is_active = false where id = %s", [second.id]
-            )
+            return learn.run("update learn.challenges set is_active = false where id = %s", [second.id])
         learn.need_challenge(second, first)
         return None
 

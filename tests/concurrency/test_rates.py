@@ -12,13 +12,11 @@ from tests.conftest import FreshDatabase
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
 def test_of_sixteen_calls_at_once_as_many_succeed_as_may(fresh: FreshDatabase, isolation: str) -> None:
     with client(fresh) as learn:
-        learn.connection.execute("insert into learn.rate_limits values ('award_xp', 5, 3600)")
+        learn.run("insert into learn.rate_limits values ('award_xp', 5, 3600)")
         user = learn.make_user()
 
     def award(learn: Learn) -> object:
-        learn.connection.execute(
-            f"set session characteristics as transaction isolation level {isolation}".encode()
-        )
+        learn.run(f"set session characteristics as transaction isolation level {isolation}")
         return learn.award_xp(user, 1)
 
     outcomes = race(fresh, [award] * 16)

@@ -55,7 +55,7 @@ def test_a_skill_that_changes_meanwhile_counts_by_its_new_rule(fresh: FreshDatab
         skill = learn.make_skill(xp_per_level=100)
 
     def change(learn: Learn) -> Any:
-        return learn.connection.execute("update learn.skills set xp_per_level = 50")
+        return learn.run("update learn.skills set xp_per_level = 50")
 
     assert interleave(fresh, change, lambda learn: learn.allocate_skill_points(user, skill, 100)) == (
         None,
@@ -64,7 +64,7 @@ def test_a_skill_that_changes_meanwhile_counts_by_its_new_rule(fresh: FreshDatab
     with client(fresh) as learn:
         assert learn.value("select current_level from learn.user_skills") == 2
     with client(fresh) as learn:
-        learn.connection.execute("update learn.skills set xp_per_level = 100")
+        learn.run("update learn.skills set xp_per_level = 100")
     assert interleave(fresh, lambda learn: learn.allocate_skill_points(user, skill, 100), change) == (
         None,
         None,
@@ -105,7 +105,7 @@ def test_imports_at_the_same_time_pay_once(fresh: FreshDatabase) -> None:
     with client(fresh) as learn:
         users = [learn.make_user() for _ in range(5)]
         learn.make_plain_challenge("one", levels=1)
-        learn.connection.execute(
+        learn.run(
             "insert into learn.old_progress_table (user_id, problem_id, completed_levels, total_xp)"
             " select u, 'one', '{1}', 30 from unnest(%s::uuid[]) u",
             [users],

@@ -41,7 +41,7 @@ def test_every_call_is_good_for_the_roles_that_may_make_it(learn: Learn, scene: 
     assert read
     with learn.role(role):
         for name in read:
-            learn.connection.execute(f"select * from {name}".encode())
+            learn.run(f"select * from {name}")
 
 
 def test_a_good_call_finds_what_it_is_for(learn: Learn, scene: Scene) -> None:

@@ -91,9 +91,7 @@ def call(
     said = ", ".join(f"{name} => {text}" for name, text in arguments.items())
     try:
         with learn.connection.transaction(force_rollback=True):
-            learn.connection.execute(
-                f"select * from learn.{function}({said})".encode(), {**scene, "value": value}
-            ).fetchall()
+            learn.run(f"select * from learn.{function}({said})", {**scene, "value": value}).fetchall()
     except psycopg.Error as error:
         return error
     return None

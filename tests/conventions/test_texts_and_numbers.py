@@ -109,9 +109,9 @@ def attempt(learn: Learn, table: str, column: str, value: Any) -> Any:
     """What the column of some row is after it was set to the value; an exception, when that was refused."""
     try:
         with learn.connection.transaction(force_rollback=True):
-            return learn.connection.execute(
+            return learn.run(
                 f"update learn.{table} t set {column} = %s where t.ctid ="
-                f" (select min(r.ctid) from learn.{table} r) returning {column}".encode(),
+                f" (select min(r.ctid) from learn.{table} r) returning {column}",
                 [value],
             ).fetchone()
     except psycopg.Error as error:
@@ -183,7 +183,7 @@ def run(learn: Learn, query: str, values: Any = None) -> str | None:
     """Runs it; the SQLSTATE where it fails, in which case nothing has changed."""
     try:
         with learn.connection.transaction():
-            learn.connection.execute(query.encode(), values)
+            learn.run(query, values)
     except psycopg.Error as error:
         return error.sqlstate
     return None
@@ -212,10 +212,7 @@ def test_with_the_largest_numbers_that_rules_take_every_call_goes_on(learn: Lear
     assert found["lessons", "xp_reward"] == found["xp_rules", "amount"] == "1000000"
     wrong = []
     for bound in ("maximum", "minimum"):
-        learn.connection.execute(
-            f"update learn.platform_settings set value = to_jsonb({bound})"
-            " where value_type = 'number'".encode()
-        )
+        learn.run(f"update learn.platform_settings set value = to_jsonb({bound}) where value_type = 'number'")
         for name in CALLS:
             with learn.connection.transaction(force_rollback=True):
                 code = run(learn, statement(name).decode(), scene)

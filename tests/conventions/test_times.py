@@ -57,11 +57,11 @@ MORE = (
 def scene(learn: Learn) -> Scene:
     scene = make_scene(learn)
     user, avatar = scene["user"], learn.make_avatar()
-    learn.connection.execute(
+    learn.run(
         "update learn.achievements set unlocks_avatar_id = %s where slug = %s", [avatar, scene["secret"]]
     )
     learn.grant_achievement(user, scene["secret"])
-    learn.connection.execute("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
+    learn.run("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
     lesson, course = learn.make_lesson(0), learn.make_course()
     learn.make_lesson(0, course=course, level=learn.make_course_level(course))
     learn.enroll_in_course(user, course)
@@ -70,7 +70,7 @@ def scene(learn: Learn) -> Scene:
     for function in MORE:
         learn.connection.execute(statement(function).replace(b"one good call", function.encode()), scene)
     learn.connection.execute(statement("start_quiz"), scene)
-    learn.connection.execute("update learn.drawn_quizzes set closed_at = started_at")
+    learn.run("update learn.drawn_quizzes set closed_at = started_at")
     return scene
 
 
@@ -145,7 +145,7 @@ def test_no_plan_is_for_a_day_that_never_comes(learn: Learn) -> None:
     challenge = learn.value("insert into learn.challenges (slug, title) values ('c', 'C') returning id", [])
     for day in ("infinity", "-infinity", "0001-01-01", "5874897-12-31"):
         with learn.fails("23514"):
-            learn.connection.execute(
+            learn.run(
                 "insert into learn.daily_challenges (challenge_id, date) values (%s, %s::date)",
                 [challenge, day],
             )
@@ -175,6 +175,6 @@ def test_five_minutes_ahead_are_taken_and_not_more(learn: Learn) -> None:
     statement = (
         "insert into learn.user_lesson_progress (user_id, lesson_id, completed_at) values (%s, %s, %s)"
     )
-    learn.connection.execute(statement, [user, lessons[0], moment("2035-06-13 12:05")])
+    learn.run(statement, [user, lessons[0], moment("2035-06-13 12:05")])
     with learn.refuses("LX001"):
-        learn.connection.execute(statement, [user, lessons[1], moment("2035-06-13 12:05:00.000001")])
+        learn.run(statement, [user, lessons[1], moment("2035-06-13 12:05:00.000001")])

@@ -26,7 +26,7 @@ def make_course(learn: Learn, title: str = "Smart Contracts", **columns: Any) ->
 def issue(learn: Learn, *completions: tuple[UUID, int, datetime]) -> None:
     """What completing courses calls, with nothing else of it."""
     users, courses, times = (list(column) for column in zip(*completions, strict=True))
-    learn.connection.execute(
+    learn.run(
         "select learn_internal.issue_certificates(%s::uuid[], %s::bigint[], %s::timestamptz[])",
         [users, courses, times],
     )
@@ -35,7 +35,7 @@ def issue(learn: Learn, *completions: tuple[UUID, int, datetime]) -> None:
 def finish(learn: Learn, user: UUID, course: int, at: datetime | None = None) -> Certificate:
     """The user has completed the course, now or then. Returns the certificate."""
     when = at or learn.clock()
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_course_progress (user_id, course_id, enrolled_at, completed_at)"
         " values (%s, %s, %s, %s)"
         " on conflict (user_id, course_id) do update"

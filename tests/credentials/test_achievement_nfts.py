@@ -110,9 +110,7 @@ def test_a_token_stays_as_it_is(learn: Learn, user: UUID, badge: str) -> None:
         "token_id = null, serial_number = null, minted_at = null",
     ):
         with learn.refuses("LX010"):
-            learn.connection.execute(
-                f"update learn.user_achievements set {change} where token_id is not null".encode()
-            )
+            learn.run(f"update learn.user_achievements set {change} where token_id is not null")
     minted = token(learn, user, badge)
     learn.rebuild_user(user)
     assert token(learn, user, badge) == minted

@@ -57,7 +57,7 @@ def test_there_is_one_per_user_and_course(learn: Learn, user: UUID, certificate:
     assert learn.certificates(user) == [certificate, other]
     assert len({c.certificate_number for c in (certificate, other, theirs)}) == 3
     with learn.fails("23505"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.nft_certificates (user_id, course_id) values (%s, %s)",
             [user, certificate.course_id],
         )
@@ -70,14 +70,14 @@ def test_the_day_is_the_learners_own_at_the_time(learn: Learn, course: int, zone
     at = moment("2035-06-13 05:00") if zone.startswith("America") else moment("2035-06-13 11:00")
     user = learn.make_user(timezone=zone)
     assert finish(learn, user, course, at).completed_on == date(2035, 6, day)
-    learn.connection.execute("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
+    learn.run("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
     assert learn.certificates(user)[0].completed_on == date(2035, 6, day)
 
 
 def test_issuing_to_nobody_does_nothing(learn: Learn, course: int) -> None:
     before = learn.row_counts()
     for arrays in ("'{}', '{}', '{}'", "null, null, null"):
-        learn.connection.execute(f"select learn_internal.issue_certificates({arrays})".encode())
+        learn.run(f"select learn_internal.issue_certificates({arrays})")
     assert learn.row_counts() == before
 
 
@@ -88,7 +88,7 @@ def test_issuing_in_bulk_is_issuing_one_by_one(learn: Learn) -> None:
         for course in courses:
             finish(learn, user, course, NOON)
     bulk = [(user, course, NOON) for user in two for course in courses]
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_course_progress (user_id, course_id, completed_at)"
         " select u, c, %s from unnest(%s::uuid[]) u, unnest(%s::bigint[]) c",
         [NOON, two, courses],
@@ -103,14 +103,14 @@ def test_issuing_in_bulk_is_issuing_one_by_one(learn: Learn) -> None:
 
 
 def test_codes_of_4000_certificates_are_long_and_all_different(learn: Learn, course: int) -> None:
-    learn.connection.execute(
+    learn.run(
         "with made as (insert into learn.users (username)"
         " select 'graduate ' || n from generate_series(1, 4000) n returning id)"
         " insert into learn.user_course_progress (user_id, course_id, completed_at)"
         " select id, %s, learn.clock() from made",
         [course],
     )
-    learn.connection.execute(
+    learn.run(
         "select learn_internal.issue_certificates(array_agg(user_id), array_agg(course_id),"
         " array_agg(completed_at)) from learn.user_course_progress where course_id = %s",
         [course],
@@ -133,19 +133,19 @@ def test_codes_of_4000_certificates_are_long_and_all_different(learn: Learn, cou
 
 
 def test_numbers_go_on_beyond_seven_digits(learn: Learn, user: UUID) -> None:
-    learn.connection.execute("select setval('learn_internal.certificate_numbers', 123456789)")
+    learn.run("select setval('learn_internal.certificate_numbers', 123456789)")
     assert finish(learn, user, make_course(learn)).certificate_number == "LC-2035-123456790"
 
 
 def test_a_certificate_says_what_was_when_it_was_issued(
     learn: Learn, user: UUID, certificate: Certificate
 ) -> None:
-    learn.connection.execute("update learn.courses set title = 'Renamed', is_published = false")
+    learn.run("update learn.courses set title = 'Renamed', is_published = false")
     assert learn.certificates(user) == [certificate]
 
 
 def test_a_certificate_survives_its_course(learn: Learn, user: UUID, certificate: Certificate) -> None:
-    learn.connection.execute("delete from learn.courses where id = %s", [certificate.course_id])
+    learn.run("delete from learn.courses where id = %s", [certificate.course_id])
     (found,) = learn.certificates(user)
     assert found.course_id is None
     assert (found.verify_code, found.course_title) == (certificate.verify_code, "Smart Contracts")
@@ -160,7 +160,7 @@ def test_everything_goes_with_the_user(learn: Learn, user: UUID, certificate: Ce
     learn.request_faucet(user, "0.0.77", ip="192.0.2.1")
     (request,) = learn.tuples("select id from learn.faucet_requests where user_id = %s", [user])
     learn.advance_faucet_request(user, request[0], "submitted", "0.0.1@1.1")
-    learn.connection.execute("delete from learn.users where id = %s", [user])
+    learn.run("delete from learn.users where id = %s", [user])
     assert learn.verify_certificate(certificate.verify_code) is None
     for table in ("nft_certificates", "transactions", "faucet_requests"):
         assert learn.tuples(f"select * from learn.{table}") == []
@@ -168,13 +168,11 @@ def test_everything_goes_with_the_user(learn: Learn, user: UUID, certificate: Ce
 
 def test_a_row_by_the_owner_says_the_same(learn: Learn, course: int) -> None:
     user = learn.make_user(timezone="Pacific/Kiritimati")
-    learn.connection.execute(
-        "insert into learn.nft_certificates (user_id, course_id) values (%s, %s)", [user, course]
-    )
+    learn.run("insert into learn.nft_certificates (user_id, course_id) values (%s, %s)", [user, course])
     (found,) = learn.certificates(user)
     assert (found.course_title, found.completed_on) == ("Smart Contracts", date(2035, 6, 14))
     late = make_course(learn, "Late")
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_course_progress (user_id, course_id, completed_at)"
         " values (%s, %s, '2035-05-01 11:00Z')",
         [user, late],
@@ -205,7 +203,7 @@ def test_a_certificate_asks_for_its_nft_once(learn: Learn, user: UUID, course: i
 def test_a_row_by_the_owner_asks_for_its_nft_too(learn: Learn, user: UUID) -> None:
     learn.set_setting("nft_minting_enabled", True)
     one, two = make_course(learn), make_course(learn)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.nft_certificates (user_id, course_id, token_id, minted_at)"
         " values (%(u)s, %(one)s, null, null), (%(u)s, %(two)s, '0.0.9', now())",
         {"u": user, "one": one, "two": two},
@@ -239,7 +237,7 @@ def test_a_token_belongs_to_one_certificate(learn: Learn, certificate: Certifica
     assert learn.certificate_minted(other.certificate_number, "0.0.5", "0.0.4", 2) is True
     third = finish(learn, learn.make_user(), make_course(learn))
     with learn.fails("23505"):
-        learn.connection.execute(
+        learn.run(
             "update learn.nft_certificates set token_id = '0.0.5', collection_id = '0.0.4',"
             " serial_number = 1, minted_at = now() where certificate_number = %s",
             [third.certificate_number],
@@ -287,7 +285,7 @@ def test_not_even_the_owner_rewrites_a_certificate(
     learn.certificate_minted(certificate.certificate_number, "0.0.5", serial_number=1)
     learn.revoke_certificate(certificate.certificate_number)
     with learn.refuses("LX010"):
-        learn.connection.execute(f"update learn.nft_certificates set {change}".encode())
+        learn.run(f"update learn.nft_certificates set {change}")
 
 
 def test_a_certificate_does_not_move_to_another_course(
@@ -295,10 +293,10 @@ def test_a_certificate_does_not_move_to_another_course(
 ) -> None:
     other = make_course(learn)
     with learn.refuses("LX010"):
-        learn.connection.execute("update learn.nft_certificates set course_id = %s", [other])
-    learn.connection.execute("delete from learn.courses where id = %s", [certificate.course_id])
+        learn.run("update learn.nft_certificates set course_id = %s", [other])
+    learn.run("delete from learn.courses where id = %s", [certificate.course_id])
     with learn.refuses("LX010"):
-        learn.connection.execute("update learn.nft_certificates set course_id = %s", [other])
+        learn.run("update learn.nft_certificates set course_id = %s", [other])
 
 
 @pytest.mark.parametrize(
@@ -325,9 +323,9 @@ def test_malformed_certificates_are_refused(
 ) -> None:
     values = {"user_id": user, "course_id": course, **columns}
     with learn.fails("23514"):
-        learn.connection.execute(
+        learn.run(
             f"insert into learn.nft_certificates ({', '.join(values)})"
-            f" values ({', '.join(['%s'] * len(values))})".encode(),
+            f" values ({', '.join(['%s'] * len(values))})",
             list(values.values()),
         )
 
@@ -337,8 +335,8 @@ def test_numbers_and_codes_are_unique(
     learn: Learn, user: UUID, certificate: Certificate, column: str
 ) -> None:
     with learn.fails("23505"):
-        learn.connection.execute(
-            f"insert into learn.nft_certificates (user_id, course_id, {column}) values (%s, %s, %s)".encode(),
+        learn.run(
+            f"insert into learn.nft_certificates (user_id, course_id, {column}) values (%s, %s, %s)",
             [learn.make_user(), certificate.course_id, getattr(certificate, column)],
         )
 
@@ -349,7 +347,7 @@ def test_a_transaction_that_a_certificate_names_stays(
     learn.record_transaction(user, "t-1")
     learn.certificate_minted(certificate.certificate_number, "0.0.5", tx_id="t-1")
     with learn.fails("23503"):
-        learn.connection.execute("delete from learn.transactions where tx_id = 't-1'")
+        learn.run("delete from learn.transactions where tx_id = 't-1'")
 
 
 # ── revoking ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -88,7 +88,7 @@ def test_malformed_accounts_are_refused(learn: Learn, user: UUID, account: str |
 def test_unknown_and_inactive_users_get_nothing(learn: Learn, user: UUID) -> None:
     with learn.refuses("LX002"):
         learn.request_faucet(UUID(int=0), "0.0.1")
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.request_faucet(user, "0.0.1")
 
@@ -123,7 +123,7 @@ def test_an_account_waits_whoever_asks(learn: Learn, user: UUID) -> None:
 def test_hours_are_hours_when_the_clocks_change(learn: Learn) -> None:
     """On 28 October 2035 the day has 25 hours in Paris."""
     user = learn.make_user(timezone="Europe/Paris")
-    learn.connection.execute("set local timezone = 'Europe/Paris'")
+    learn.run("set local timezone = 'Europe/Paris'")
     start = learn.set_clock(moment("2035-10-27 12:00", "Europe/Paris")).astimezone(timezone.utc)
     learn.request_faucet(user, "0.0.1")
     learn.set_clock(start + seconds(24 * 3600 - 1))
@@ -199,7 +199,7 @@ def test_the_status_moves_forward_only(learn: Learn, user: UUID, start: str, end
         with learn.refuses("LX010"):
             learn.advance_faucet_request(user, request, end)
         with learn.refuses("LX010"):
-            learn.connection.execute("update learn.faucet_requests set status = %s", [end])
+            learn.run("update learn.faucet_requests set status = %s", [end])
         end = start
     assert learn.tuples("select status, completed_at is not null from learn.faucet_requests") == [
         (end, end == "completed")
@@ -275,7 +275,7 @@ def test_rows_by_the_owner_keep_the_limits(learn: Learn, user: UUID) -> None:
         with learn.refuses("LX008"):
             insert(learn, *rows)
     with learn.refuses("LX001"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.faucet_requests (user_id, hedera_account_id, amount_hbar)"
             " values (%s, '0.0.1', 100.1)",
             [user],
@@ -293,13 +293,13 @@ def test_rows_by_the_owner_keep_the_limits(learn: Learn, user: UUID) -> None:
 
 def test_the_limits_hold_without_the_triggers(learn: Learn, user: UUID) -> None:
     other = learn.make_user()
-    learn.connection.execute("alter table learn.faucet_requests disable trigger serve_faucet_requests")
+    learn.run("alter table learn.faucet_requests disable trigger serve_faucet_requests")
     for second in ((user, "0.0.2"), (other, "0.0.1")):
         with learn.fails("23P01"):
             insert(learn, (user, "0.0.1", "2035-06-12 12:01Z", "completed"))
             insert(learn, (*second, "2035-06-13 12:00Z", "completed"))
-            learn.connection.execute("set constraints all immediate")
-    learn.connection.execute("alter table learn.faucet_requests enable trigger serve_faucet_requests")
+            learn.run("set constraints all immediate")
+    learn.run("alter table learn.faucet_requests enable trigger serve_faucet_requests")
 
 
 @pytest.mark.parametrize(
@@ -314,12 +314,12 @@ def test_the_limits_hold_without_the_triggers(learn: Learn, user: UUID) -> None:
 def test_what_was_asked_for_stays(learn: Learn, user: UUID, change: str) -> None:
     learn.request_faucet(user, "0.0.1")
     with learn.refuses("LX010"):
-        learn.connection.execute(f"update learn.faucet_requests set {change}".encode())
+        learn.run(f"update learn.faucet_requests set {change}")
 
 
 def test_the_address_may_be_forgotten(learn: Learn, user: UUID) -> None:
     learn.request_faucet(user, "0.0.1", ip="192.0.2.1")
-    learn.connection.execute("update learn.faucet_requests set request_ip = null")
+    learn.run("update learn.faucet_requests set request_ip = null")
     assert learn.value("select request_ip from learn.faucet_requests") is None
 
 
@@ -338,9 +338,9 @@ def test_the_address_may_be_forgotten(learn: Learn, user: UUID) -> None:
 def test_the_table_refuses_what_is_malformed(learn: Learn, user: UUID, columns: dict[str, Any]) -> None:
     values = {"user_id": user, "hedera_account_id": "0.0.1", "amount_hbar": 5, **columns}
     with learn.fails("23514"):
-        learn.connection.execute(
+        learn.run(
             f"insert into learn.faucet_requests ({', '.join(values)})"
-            f" values ({', '.join(['%s'] * len(values))})".encode(),
+            f" values ({', '.join(['%s'] * len(values))})",
             list(values.values()),
         )
 
@@ -352,8 +352,8 @@ def test_no_app_role_reads_the_address(learn: Learn, user: UUID) -> None:
     for role in ("learn_app", "learn_readonly"):
         for query in ("select request_ip from learn.faucet_requests", "select * from learn.faucet_requests"):
             with learn.fails("42501"), learn.connection.transaction():
-                learn.connection.execute(f"set local role {role}".encode())
-                learn.connection.execute(query.encode())
+                learn.run(f"set local role {role}")
+                learn.run(query)
 
 
 @pytest.mark.parametrize("at", ["infinity", "2206-03-01", "1822-03-01"])

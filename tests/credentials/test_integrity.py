@@ -21,10 +21,10 @@ def test_a_missing_certificate_is_found_and_issued_by_a_rebuild(learn: Learn, us
     learn.revoke_certificate(revoked.certificate_number)
     delete = "delete from learn.nft_certificates where certificate_number = %s"
     with learn.refuses("LX010"):
-        learn.connection.execute(delete, [lost.certificate_number])
-    learn.connection.execute("set local session_replication_role = replica")
-    learn.connection.execute(delete, [lost.certificate_number])
-    learn.connection.execute("set local session_replication_role = origin")
+        learn.run(delete, [lost.certificate_number])
+    learn.run("set local session_replication_role = replica")
+    learn.run(delete, [lost.certificate_number])
+    learn.run("set local session_replication_role = origin")
     assert names(learn) == [("completed_courses_have_certificates", user)]
     learn.rebuild_user(user)
     assert learn.check_integrity() == []
@@ -44,7 +44,7 @@ def test_a_missing_certificate_is_found_and_issued_by_a_rebuild(learn: Learn, us
 @pytest.mark.no_integrity
 def test_a_request_that_nobody_will_pay_is_found(learn: Learn, user: UUID) -> None:
     learn.request_faucet(user, "0.0.1")
-    learn.connection.execute("delete from learn.outbox")
+    learn.run("delete from learn.outbox")
     assert names(learn) == [("pending_faucet_requests_have_a_message", user)]
     learn.rebuild_user(user)  # pays nobody
     assert learn.outbox() == []
@@ -54,5 +54,5 @@ def test_settled_requests_need_no_message(learn: Learn, user: UUID) -> None:
     learn.request_faucet(user, "0.0.1")
     (request,) = learn.tuples("select id from learn.faucet_requests")[0]
     learn.advance_faucet_request(user, request, "submitted")
-    learn.connection.execute("delete from learn.outbox")
+    learn.run("delete from learn.outbox")
     assert learn.check_integrity() == []

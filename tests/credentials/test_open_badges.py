@@ -169,8 +169,8 @@ def test_a_certificate_is_an_open_badge(learn: Learn, certificate: Certificate) 
 
 
 def test_time_is_in_utc_whatever_the_session(learn: Learn, certificate: Certificate) -> None:
-    learn.connection.execute("set local timezone = 'Asia/Tokyo'")
-    learn.connection.execute("set local datestyle = 'German'")
+    learn.run("set local timezone = 'Asia/Tokyo'")
+    learn.run("set local datestyle = 'German'")
     assert valid(learn.certificate_credential(certificate.verify_code))["validFrom"] == "2035-06-13T12:00:00Z"
 
 
@@ -189,8 +189,8 @@ def test_a_credential_stays_the_same(learn: Learn, user: UUID, certificate: Cert
 def test_without_a_course_and_a_name_it_is_valid_still(
     learn: Learn, user: UUID, certificate: Certificate
 ) -> None:
-    learn.connection.execute("delete from learn.courses where id = %s", [certificate.course_id])
-    learn.connection.execute("update learn.users set display_name = null where id = %s", [user])
+    learn.run("delete from learn.courses where id = %s", [certificate.course_id])
+    learn.run("update learn.users set display_name = null where id = %s", [user])
     subject = valid(learn.certificate_credential(certificate.verify_code))["credentialSubject"]
     assert "identifier" not in subject
     assert subject["achievement"]["name"] == "Smart Contracts"
@@ -224,7 +224,7 @@ def test_a_badge_with_little_text_is_valid_too(learn: Learn, user: UUID) -> None
     learn.grant_achievement(user, badge)
     achievement = valid(learn.achievement_credential(user, badge))["credentialSubject"]["achievement"]
     assert achievement["description"] == badge
-    learn.connection.execute(
+    learn.run(
         "update learn.achievements set icon = 'https://web3versity.example/b.svg' where slug = %s", [badge]
     )
     achievement = valid(learn.achievement_credential(user, badge))["credentialSubject"]["achievement"]

@@ -80,7 +80,7 @@ def test_one_id_is_one_transaction(learn: Learn, user: UUID) -> None:
             learn.record_transaction(*other)
         assert "t-1" in refusal.detail
     with learn.fails("23505"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.transactions (user_id, tx_id, tx_type) values (%s, 't-1', 'other')",
             [learn.make_user()],
         )
@@ -128,9 +128,9 @@ def test_malformed_transactions_are_refused(learn: Learn, user: UUID, arguments:
 def test_the_table_refuses_them_too(learn: Learn, user: UUID, columns: dict[str, Any]) -> None:
     values = {"user_id": user, "tx_type": "other", **columns}
     with learn.fails("23514"):
-        learn.connection.execute(
+        learn.run(
             f"insert into learn.transactions ({', '.join(values)})"
-            f" values ({', '.join(['%s'] * len(values))})".encode(),
+            f" values ({', '.join(['%s'] * len(values))})",
             list(values.values()),
         )
 
@@ -159,7 +159,7 @@ def test_the_status_moves_forward_only(learn: Learn, user: UUID, start: str, end
             learn.advance_transaction("t-1", end)
         assert f"from {start} to {end}" in refusal.detail
         with learn.refuses("LX010"):
-            learn.connection.execute("update learn.transactions set status = %s", [end])
+            learn.run("update learn.transactions set status = %s", [end])
         assert status(learn) == start
         return
     assert status(learn) == end
@@ -188,24 +188,24 @@ def test_advancing_takes_a_transaction_and_a_status(learn: Learn, user: UUID) ->
 
 
 def test_the_networks_id_may_come_later_and_then_stays(learn: Learn, user: UUID) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.transactions (user_id, tx_type) values (%s, 'other'), (%s, 'other')", [user, user]
     )
     assert learn.value("select count(*) from learn.transactions where hashscan_url is null") == 2
-    learn.connection.execute(
+    learn.run(
         "update learn.transactions set tx_id = 't-1' where id = (select min(id) from learn.transactions)"
     )
     assert row(learn)[9] == "https://hashscan.io/testnet/transaction/t-1"
     for change in ("tx_id = 't-2'", "tx_id = null", "id = default", "user_id = gen_random_uuid()"):
         with learn.refuses("LX010"):
-            learn.connection.execute(f"update learn.transactions set {change} where tx_id = 't-1'".encode())
+            learn.run(f"update learn.transactions set {change} where tx_id = 't-1'")
 
 
 def test_links_follow_the_setting_of_their_time(learn: Learn, user: UUID) -> None:
     learn.record_transaction(user, "t-1")
     learn.set_setting("hashscan_url", "https://hashscan.io/mainnet/")
     learn.record_transaction(user, "t-2")
-    learn.connection.execute(
+    learn.run(
         "insert into learn.transactions (user_id, tx_id, tx_type, hashscan_url)"
         " values (%s, 't-3', 'other', 'https://example.org/3')",
         [user],
@@ -223,13 +223,13 @@ def test_a_transaction_outlives_course_and_achievement(learn: Learn, user: UUID)
     learn.make_achievement({"metric": "xp", "at_least": 10**9}, slug="minted")
     badge = learn.value("select id from learn.achievements where slug = 'minted'")
     learn.record_transaction(user, "t-1", course=course, achievement=badge)
-    learn.connection.execute("delete from learn.courses where id = %s", [course])
-    learn.connection.execute("delete from learn.achievements where id = %s", [badge])
+    learn.run("delete from learn.courses where id = %s", [course])
+    learn.run("delete from learn.achievements where id = %s", [badge])
     assert row(learn)[6:8] == (None, None)
 
 
 def test_rows_by_the_owner_in_bulk_are_linked(learn: Learn, user: UUID) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.transactions (user_id, tx_id, tx_type, status)"
         " select %s, 'bulk-' || n, 'other', 'confirmed' from generate_series(1, 1000) n",
         [user],
@@ -250,5 +250,5 @@ def test_app_roles_read_transactions_and_write_none(learn: Learn, user: UUID) ->
         assert status(learn) == "submitted"
     for statement in ("update learn.transactions set status = 'confirmed'", "delete from learn.transactions"):
         with learn.fails("42501"), learn.connection.transaction():
-            learn.connection.execute("set local role learn_app")
-            learn.connection.execute(statement.encode())
+            learn.run("set local role learn_app")
+            learn.run(statement)

@@ -78,7 +78,7 @@ def test_a_code_may_be_typed_in_groups_and_capitals(learn: Learn, certificate: C
 
 def test_a_code_from_elsewhere_keeps_its_form(learn: Learn, user: UUID) -> None:
     code = "OLD-Certificate-2019-AbCdEf"
-    learn.connection.execute(
+    learn.run(
         "insert into learn.nft_certificates (user_id, course_id, certificate_number, verify_code)"
         " values (%s, %s, '2019/17', %s)",
         [user, make_course(learn), code],
@@ -90,9 +90,7 @@ def test_a_code_from_elsewhere_keeps_its_form(learn: Learn, user: UUID) -> None:
 
 @pytest.mark.parametrize("name", [None, ""])
 def test_who_shows_no_name_stays_unnamed(learn: Learn, certificate: Certificate, name: str | None) -> None:
-    learn.connection.execute(
-        "update learn.users set display_name = %s where username = 'grace-login'", [name]
-    )
+    learn.run("update learn.users set display_name = %s where username = 'grace-login'", [name])
     found = learn.verify_certificate(certificate.verify_code)
     assert found is not None
     assert found.recipient is None
@@ -109,21 +107,21 @@ def test_who_shows_no_name_stays_unnamed(learn: Learn, certificate: Certificate,
 def test_learners_may_keep_their_name_off(
     learn: Learn, certificate: Certificate, preferences: str, expected: str | None
 ) -> None:
-    learn.connection.execute("update learn.users set preferences = %s::jsonb", [preferences])
+    learn.run("update learn.users set preferences = %s::jsonb", [preferences])
     found = learn.verify_certificate(certificate.verify_code)
     assert found is not None
     assert found.recipient == expected
 
 
 def test_the_name_is_that_of_today(learn: Learn, certificate: Certificate) -> None:
-    learn.connection.execute("update learn.users set display_name = 'Amazing Grace'")
+    learn.run("update learn.users set display_name = 'Amazing Grace'")
     found = learn.verify_certificate(certificate.verify_code)
     assert found is not None
     assert found.recipient == "Amazing Grace"
 
 
 def test_a_code_is_found_by_its_index(learn: Learn, certificate: Certificate) -> None:
-    learn.connection.execute("set local enable_seqscan = off")
+    learn.run("set local enable_seqscan = off")
     plan = learn.tuples(
         "explain select * from learn.nft_certificates c where c.verify_code in ('a', lower('b'))"
     )
@@ -146,12 +144,12 @@ def test_app_roles_verify_but_do_not_read_codes(learn: Learn, user: UUID, certif
             "select * from learn.nft_certificates",
         ):
             with learn.fails("42501"), learn.connection.transaction():
-                learn.connection.execute(f"set local role {role}".encode())
-                learn.connection.execute(query.encode())
+                learn.run(f"set local role {role}")
+                learn.run(query)
     with learn.role("learn_app"):
         assert learn.certificates(user) == [certificate]
     with learn.fails("42501"), learn.connection.transaction():
-        learn.connection.execute("set local role learn_readonly")
+        learn.run("set local role learn_readonly")
         learn.certificates(user)
 
 

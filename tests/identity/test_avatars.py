@@ -63,7 +63,7 @@ def test_what_cannot_be_selected(learn: Learn, user: UUID) -> None:
         learn.select_avatar(user, 0)
     with learn.refuses("LX002"):
         learn.select_avatar(uuid4(), avatar)
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.select_avatar(user, avatar)
 
@@ -75,33 +75,27 @@ def test_another_users_avatar_is_not_ones_own(learn: Learn, user: UUID) -> None:
     with learn.refuses("LX010"):
         learn.select_avatar(user, avatar)
     with learn.refuses("LX010"):
-        learn.connection.execute(
-            "update learn.users set selected_avatar_id = %s where id = %s", [avatar, user]
-        )
+        learn.run("update learn.users set selected_avatar_id = %s where id = %s", [avatar, user])
     with learn.refuses("LX010"):
-        learn.connection.execute(
-            "insert into learn.users (username, selected_avatar_id) values ('imposter', %s)", [avatar]
-        )
+        learn.run("insert into learn.users (username, selected_avatar_id) values ('imposter', %s)", [avatar])
 
 
 def test_the_table_takes_what_the_function_takes(learn: Learn, user: UUID) -> None:
     avatar = learn.make_avatar(default=True)
-    learn.connection.execute("update learn.users set selected_avatar_id = %s", [avatar])
-    learn.connection.execute(
-        "insert into learn.users (username, selected_avatar_id) values ('dressed', %s)", [avatar]
-    )
+    learn.run("update learn.users set selected_avatar_id = %s", [avatar])
+    learn.run("insert into learn.users (username, selected_avatar_id) values ('dressed', %s)", [avatar])
     assert selected(learn, user) == avatar
 
 
 def test_an_unknown_avatar_in_the_table_is_refused(learn: Learn, user: UUID) -> None:
     with learn.refuses("LX010"):
-        learn.connection.execute("update learn.users set selected_avatar_id = 0 where id = %s", [user])
+        learn.run("update learn.users set selected_avatar_id = 0 where id = %s", [user])
 
 
 def test_a_deleted_avatar_is_shown_no_more(learn: Learn, user: UUID) -> None:
     avatar = learn.make_avatar(default=True)
     learn.select_avatar(user, avatar)
-    learn.connection.execute("delete from learn.avatars where id = %s", [avatar])
+    learn.run("delete from learn.avatars where id = %s", [avatar])
     assert selected(learn, user) is None
 
 
@@ -119,8 +113,8 @@ def test_a_revoked_achievement_takes_its_avatar_along(learn: Learn, user: UUID) 
 def test_an_avatar_that_is_no_default_any_more_stays_with_those_who_show_it(learn: Learn, user: UUID) -> None:
     avatar = learn.make_avatar(default=True)
     learn.select_avatar(user, avatar)
-    learn.connection.execute("update learn.avatars set is_default = false where id = %s", [avatar])
-    learn.connection.execute("update learn.users set bio = 'still here' where id = %s", [user])
+    learn.run("update learn.avatars set is_default = false where id = %s", [avatar])
+    learn.run("update learn.users set bio = 'still here' where id = %s", [user])
     assert selected(learn, user) == avatar
     learn.select_avatar(user, None)
     with learn.refuses("LX010"):
@@ -170,9 +164,9 @@ def test_backends_select_and_readers_look(learn: Learn, user: UUID) -> None:
     with learn.role("learn_app"):
         learn.select_avatar(user, avatar)
         with learn.fails("42501"):
-            learn.connection.execute("update learn.users set selected_avatar_id = null")
+            learn.run("update learn.users set selected_avatar_id = null")
         with learn.fails("42501"):
-            learn.connection.execute("insert into learn.user_avatars values (%s, %s)", [user, avatar])
+            learn.run("insert into learn.user_avatars values (%s, %s)", [user, avatar])
     with learn.role("learn_readonly"):
         assert len(learn.avatar_collection(user)) == 1
         with learn.fails("42501"):

@@ -32,7 +32,7 @@ def test_the_percentile_says_how_many_have_at_most_as_much(learn: Learn) -> None
     for _ in range(2):
         assert [learn.rank_percentile(user) for user in users] == [100, 75, 75, 25, None]
         learn.refresh_leaderboard()
-    learn.connection.execute("update learn.users set show_on_leaderboard = false where id = %s", [users[0]])
+    learn.run("update learn.users set show_on_leaderboard = false where id = %s", [users[0]])
     assert [learn.rank_percentile(user) for user in users] == [None, 100, 100, Decimal("33.33"), None]
     assert learn.dashboard(users[3])["rank_percentile"] == Decimal("33.33")
     assert learn.rank_percentile(users[0], "lessons_completed") is None

@@ -204,7 +204,7 @@ def test_a_message_that_a_worker_is_claiming_is_forgotten_too(fresh: FreshDataba
     with session(fresh) as worker, session(fresh) as erasing, client(fresh) as learn:
         user = learn.make_user()
         payload = Jsonb({"user_id": str(user)})
-        learn.connection.execute(
+        learn.run(
             "insert into learn.outbox (topic, payload, error) values ('mail', %s, 'to ada@example.org')",
             [payload],
         )
@@ -245,7 +245,7 @@ def test_posts_stay_without_a_name(learn: Learn, asker: UUID, helper: UUID) -> N
     ]
     # a thread of nobody goes on
     moderator = learn.make_user()
-    learn.connection.execute("update learn.users set role = 'moderator' where id = %s", [moderator])
+    learn.run("update learn.users set role = 'moderator' where id = %s", [moderator])
     with learn.refuses("LX010"):
         learn.accept_solution(asker, answer)
     learn.accept_solution(moderator, answer)
@@ -257,7 +257,7 @@ def test_posts_stay_without_a_name(learn: Learn, asker: UUID, helper: UUID) -> N
     learn.edit_reply(moderator, solution, "mended")
     learn.rebuild_user(asker)
     with learn.refuses("LX010"):
-        learn.connection.execute("update learn.replies set author_id = %s where id = %s", [asker, solution])
+        learn.run("update learn.replies set author_id = %s where id = %s", [asker, solution])
 
 
 def test_posts_go_with_all_replies_where_asked(learn: Learn, asker: UUID, helper: UUID) -> None:

@@ -68,7 +68,7 @@ def test_two_learners_with_rows_of_every_kind(learn: Learn) -> None:
 def test_a_table_that_nobody_has_thought_of_moves(learn: Learn) -> None:
     """The catalog says which tables there are, and their unique indexes which rows have no place."""
     goes, stays = learn.make_user(), learn.make_user()
-    learn.connection.execute(
+    learn.run(
         "create table learn.pets (user_id uuid not null references learn.users on delete cascade,"
         " id bigint generated always as identity, name text not null, is_asleep boolean default false,"
         " primary key (user_id, id));"
@@ -81,7 +81,7 @@ def test_a_table_that_nobody_has_thought_of_moves(learn: Learn) -> None:
         (goes, "tom", False),
         (stays, "tom", True),
     ):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.pets (user_id, name, is_asleep) values (%s, %s, %s)", [user, name, is_asleep]
         )
     learn.merge_users(goes, stays)
@@ -235,7 +235,7 @@ def test_payments_by_hand_and_what_took_them_back(learn: Learn) -> None:
 def test_nobody_has_voted_for_or_answered_themselves(learn: Learn) -> None:
     goes, stays, other = (learn.make_user() for _ in range(3))
     rule = "insert into learn.xp_rules (activity_type, amount) values ('solution_accepted', 25)"
-    learn.connection.execute(rule)
+    learn.run(rule)
     for asker, helper in ((goes, stays), (stays, goes)):
         asked = learn.make_discussion(asker)
         learn.vote(helper, discussion=asked)
@@ -268,7 +268,7 @@ def test_the_profile_is_completed_and_roles_are_not(learn: Learn) -> None:
     learn.verify_email(goes, "ada@example.org")
     learn.link_wallet(goes, "0x52908400098527886E0F7030069857D2E4169EE7", "n1")
     learn.set_password_hash(goes, "one")
-    learn.connection.execute("update learn.users set role = 'admin' where id = %s", [goes])
+    learn.run("update learn.users set role = 'admin' where id = %s", [goes])
     learn.merge_users(goes, stays)
     found = learn.tuples(
         "select username, email, is_verified, bio, display_name, role, evm_address, preferences"
@@ -320,7 +320,7 @@ def test_certificates_tokens_and_the_faucet(learn: Learn) -> None:
 
 def test_what_is_limited_and_remembered_comes_along(learn: Learn) -> None:
     goes, stays = learn.make_user(), learn.make_user()
-    learn.connection.execute("insert into learn.rate_limits values ('record_login', 2, 60)")
+    learn.run("insert into learn.rate_limits values ('record_login', 2, 60)")
     first = learn.award_xp(goes, 5, key="a key")
     for user in (goes, stays):
         learn.record_login(user)
@@ -348,7 +348,7 @@ def test_merging_again_changes_nothing(learn: Learn) -> None:
 
 def test_refusals(learn: Learn) -> None:
     one, gone = learn.make_user(), learn.make_user()
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [gone])
+    learn.run("update learn.users set is_active = false where id = %s", [gone])
     for code, arguments in (
         ("LX001", (one, one)),
         ("LX001", (None, one)),
@@ -365,11 +365,9 @@ def test_refusals(learn: Learn) -> None:
 def test_a_session_that_says_so_is_not_merging(learn: Learn) -> None:
     """The setting alone opens nothing."""
     one, other = learn.make_user(), learn.make_user()
-    learn.connection.execute("select set_config('learn_internal.merging', 'yes', true)")
+    learn.run("select set_config('learn_internal.merging', 'yes', true)")
     with learn.refuses("LX009"):
-        learn.connection.execute(
-            "update learn.activity_log set user_id = %s where user_id = %s", [other, one]
-        )
+        learn.run("update learn.activity_log set user_id = %s where user_id = %s", [other, one])
 
 
 def test_imported_progress_comes_along(learn: Learn) -> None:
@@ -377,7 +375,7 @@ def test_imported_progress_comes_along(learn: Learn) -> None:
     one, two = learn.make_user(), learn.make_user()
     alone, both = learn.make_challenge((5, 5)), learn.make_challenge((5, 5))
     for user, challenge, levels, xp in ((one, alone, [1], 10), (one, both, [1, 2], 30), (two, both, [1], 20)):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.imported_challenge_progress"
             " (user_id, challenge_id, completed_levels, total_xp) values (%s, %s, %s, %s)",
             [user, challenge.id, levels, xp],

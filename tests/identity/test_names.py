@@ -73,7 +73,7 @@ def test_a_row_with_such_a_name_is_refused(learn: Learn, name: str) -> None:
 @pytest.mark.parametrize("name", TWINS)
 def test_a_row_with_a_twin_is_refused(marie: Learn, name: str) -> None:
     with marie.fails("23505"):
-        marie.connection.execute("insert into learn.users (username) values (%s)", [name])
+        marie.run("insert into learn.users (username) values (%s)", [name])
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -117,7 +117,7 @@ def test_usernames_are_the_same_when_unicode_says_so(learn: Learn) -> None:
 
 
 def test_what_people_look_for_is_found_by_index(learn: Learn) -> None:
-    learn.connection.execute("set local enable_seqscan = off")
+    learn.run("set local enable_seqscan = off")
     for condition in (
         "username = 'Ada'",
         "lower(username) = 'ada'",

@@ -168,7 +168,7 @@ def test_a_nonce_serves_once_for_ever(learn: Learn, user: UUID) -> None:
     for who, address in ((user, WALLET), (user, OTHER), (other, OTHER)):
         with learn.refuses("LX010"):
             learn.link_wallet(who, address, "nonce-1")
-    learn.connection.execute("delete from learn.users where id = %s", [user])
+    learn.run("delete from learn.users where id = %s", [user])
     with learn.refuses("LX010"):
         learn.link_wallet(other, WALLET, "nonce-1")
 
@@ -207,7 +207,7 @@ def test_a_malformed_address_or_nonce_is_refused(
     ("column", "value"), [("evm_address", WALLET), ("email", "ada@example.org"), ("username", "Ada")]
 )
 def test_users_are_found_by_index_as_people_write_it(learn: Learn, column: str, value: str) -> None:
-    learn.connection.execute("set local enable_seqscan = off")
+    learn.run("set local enable_seqscan = off")
     plan = "\n".join(
         learn.values(f"explain (costs off) select id from learn.users where {column} = %s", [value])
     )
@@ -248,7 +248,7 @@ def test_they_are_calls_like_others(learn: Learn, user: UUID, function: str) -> 
         learn.call(function, uuid4(), *CALLS[function])
     with learn.refuses("LX001"):
         learn.call(function, user, *CALLS[function], at="2099-01-01")
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.call(function, user, *CALLS[function])
     with learn.role("learn_readonly"), learn.fails("42501"):

@@ -137,12 +137,12 @@ def test_what_is_no_iana_name_is_refused(learn: Learn, zone: str) -> None:
         learn.register_user("ada", timezone=zone)
     user = learn.make_user()
     with learn.refuses("LX001"):
-        learn.connection.execute("update learn.users set timezone = %s where id = %s", [zone, user])
+        learn.run("update learn.users set timezone = %s where id = %s", [zone, user])
 
 
 def test_one_bad_time_zone_stops_a_whole_import(learn: Learn) -> None:
     with learn.refuses("LX001"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.users (username, timezone) values ('one', 'UTC'), ('two', 'Mars/Olympus')"
         )
 
@@ -160,9 +160,9 @@ def test_what_names_a_user_is_unique_without_regard_to_case(
     learn: Learn, column: str, value: str, same: str
 ) -> None:
     one, two = learn.make_user(), learn.make_user()
-    learn.connection.execute(f"update learn.users set {column} = %s where id = %s".encode(), [value, one])
+    learn.run(f"update learn.users set {column} = %s where id = %s", [value, one])
     with learn.fails("23505"):
-        learn.connection.execute(f"update learn.users set {column} = %s where id = %s".encode(), [same, two])
+        learn.run(f"update learn.users set {column} = %s where id = %s", [same, two])
 
 
 @pytest.mark.parametrize(
@@ -178,28 +178,26 @@ def test_what_names_a_user_is_unique_without_regard_to_case(
 def test_columns_hold_what_they_are_for(learn: Learn, column: str, value: str) -> None:
     user = learn.make_user()
     with learn.fails("23514"):
-        learn.connection.execute(
-            f"update learn.users set {column} = %s where id = %s".encode(), [value, user]
-        )
+        learn.run(f"update learn.users set {column} = %s where id = %s", [value, user])
 
 
 def test_a_changed_row_says_when(learn: Learn) -> None:
     user = learn.make_user()
     later = learn.advance(days(1))
-    learn.connection.execute("update learn.users set bio = 'Counts.' where id = %s", [user])
+    learn.run("update learn.users set bio = 'Counts.' where id = %s", [user])
     assert learn.value("select updated_at from learn.users where id = %s", [user]) == later
 
 
 def test_every_call_for_an_inactive_user_is_refused(learn: Learn) -> None:
     user, lesson = learn.make_user(), learn.make_lesson(1)
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.start_lesson(user, lesson)
     with learn.refuses("LX004"):
         learn.complete_lesson(user, lesson)
     with learn.refuses("LX004"):
         learn.submit_query(user, lesson.exercises[0])
-    learn.connection.execute("update learn.users set is_active = true where id = %s", [user])
+    learn.run("update learn.users set is_active = true where id = %s", [user])
     assert learn.submit_query(user, lesson.exercises[0]).xp_awarded > 0
 
 
@@ -218,7 +216,7 @@ def test_a_password_hash_is_kept_and_replaced(learn: Learn) -> None:
 def test_nobody_inactive_or_unknown_has_a_password(learn: Learn) -> None:
     user = learn.make_user()
     learn.set_password_hash(user, "$argon2id$one")
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     assert learn.get_password_hash(user) is None
     assert learn.get_password_hash(uuid4()) is None
 

@@ -27,7 +27,7 @@ def test_so_many_gains_wait_at_most_and_boards_are_right(learn: Learn, limit: in
             learn.complete_lesson(users[place], lessons[number // 160])
         elif number % 40 == 1:
             hidden ^= {names[place]}
-            learn.connection.execute(
+            learn.run(
                 "update learn.users set show_on_leaderboard = not show_on_leaderboard where id = %s",
                 [users[place]],
             )
@@ -59,7 +59,7 @@ def test_what_a_failed_transaction_had_gained_does_not_count_for_ever(learn: Lea
     user = learn.make_user()
     learn.refresh_leaderboard()
     learn.set_setting("leaderboard_gains_waiting", 50)
-    learn.connection.execute("select setval('learn_internal.board_gains_id_seq', 1000000)")
+    learn.run("select setval('learn_internal.board_gains_id_seq', 1000000)")
     for _ in range(45):
         learn.award_xp(user, 1)
         learn.finish()
@@ -97,10 +97,8 @@ def test_within_the_limit_nobody_merges_and_a_load_merges_all(learn: Learn) -> N
     assert learn.value(WAITING) == 90
     for _ in range(30):
         learn.award_xp(user, 1)
-    learn.connection.execute(
-        "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 200) n"
-    )
-    learn.connection.execute(  # in the transaction of calls that merge some
+    learn.run("insert into learn.users (username) select 'crowd-' || n from generate_series(1, 200) n")
+    learn.run(  # in the transaction of calls that merge some
         "insert into learn.activity_log (user_id, activity_type, occurred_at)"
         " select id, 'exercise_solved', learn.clock() from learn.users"
     )

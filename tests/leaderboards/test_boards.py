@@ -65,7 +65,7 @@ def test_a_board_is_right_inside_the_transaction_that_has_just_earned(learn: Lea
 def test_who_is_not_to_be_seen_is_nowhere_at_once(learn: Learn, change: str) -> None:
     users = scorers(learn, one=10, two=20)
     learn.refresh_leaderboard()
-    learn.connection.execute(f"update learn.users set {change} where username = 'two'".encode())
+    learn.run(f"update learn.users set {change} where username = 'two'")
     assert board(learn) == [(1, "one", 10)]
     assert rank_of(learn, users["one"]) == 1
     assert rank_of(learn, users["two"]) is None
@@ -165,13 +165,13 @@ def test_pages(learn: Learn) -> None:
 def test_what_is_no_board_is_refused(learn: Learn, call: str) -> None:
     learn.register_user("one")
     with learn.refuses("LX001"):
-        learn.connection.execute(call.encode())
+        learn.run(call)
 
 
 @pytest.mark.parametrize("function", ["user_rank(%s)", "leaderboard_around(%s, 'day', 'xp')"])
 def test_unknown_users_are_refused(learn: Learn, function: str) -> None:
     with learn.refuses("LX002"):
-        learn.connection.execute(f"select learn.{function}".encode(), [UUID(int=1)])
+        learn.run(f"select learn.{function}", [UUID(int=1)])
 
 
 def test_entries_are_what_the_boards_say(learn: Learn) -> None:
@@ -242,9 +242,7 @@ def test_a_metric_gets_boards_that_know_the_past_and_loses_them(learn: Learn) ->
     for metric in metrics.values():
         with learn.refuses("LX001"):
             board(learn, "week", metric)
-    learn.connection.execute(
-        "update learn.metrics set is_board = true where key = any(%s)", [[*metrics.values()]]
-    )
+    learn.run("update learn.metrics set is_board = true where key = any(%s)", [[*metrics.values()]])
     learn.set_clock("2035-06-14 12:00")
     learn.record_activity(user, activity, properties={"points": 7})
     for merge in (False, True):
@@ -260,9 +258,7 @@ def test_a_metric_gets_boards_that_know_the_past_and_loses_them(learn: Learn) ->
             "max": [7, 9, 9],
             "distinct_days": [1, 2, 2],
         }
-    learn.connection.execute(
-        "update learn.metrics set is_board = false where key = any(%s)", [[*metrics.values()]]
-    )
+    learn.run("update learn.metrics set is_board = false where key = any(%s)", [[*metrics.values()]])
     learn.refresh_leaderboard()
     assert (
         learn.tuples("select * from learn.leaderboard_entries where metric = any(%s)", [[*metrics.values()]])
@@ -289,12 +285,12 @@ def test_boards_of_periods_long_over_are_computed_from_the_facts(learn: Learn) -
 def test_a_metric_that_is_deleted_has_no_board_left(learn: Learn) -> None:
     activity = learn.make_activity_type()
     metric = learn.make_metric(activity)
-    learn.connection.execute("update learn.metrics set is_board = true where key = %s", [metric])
+    learn.run("update learn.metrics set is_board = true where key = %s", [metric])
     learn.record_activity(learn.register_user("one"), activity)
     learn.refresh_leaderboard()
     entries = "select value from learn.leaderboard_entries where metric = %s and period = 'day'"
     assert learn.tuples(entries, [metric]) == [(1,)]
-    learn.connection.execute("delete from learn.metrics where key = %s", [metric])
+    learn.run("delete from learn.metrics where key = %s", [metric])
     assert learn.tuples(entries, [metric]) == []
     with learn.refuses("LX001"):
         board(learn, "day", metric)
@@ -328,15 +324,13 @@ def test_app_roles_read_boards(db: Connection, learn: Learn) -> None:
 
 
 def test_one_merge_serves_all_statements_of_a_load(learn: Learn) -> None:
-    learn.connection.execute(
-        "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 200) n"
-    )
-    learn.connection.execute("set local track_functions = 'all'")
+    learn.run("insert into learn.users (username) select 'crowd-' || n from generate_series(1, 200) n")
+    learn.run("set local track_functions = 'all'")
     for half in ("<", ">="):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.activity_log (user_id, activity_type, occurred_at)"
             " select id, 'exercise_solved', learn.clock() from learn.users"
-            f" where username {half} 'crowd-5'".encode()
+            f" where username {half} 'crowd-5'"
         )
     learn.finish()
     merges = "select calls from pg_stat_xact_user_functions where funcname = 'merge_boards'"
@@ -353,7 +347,7 @@ def test_learners_merge_for_nobody(learn: Learn, change: str) -> None:
         learn.award_xp(users[0], 1)
     for user in users:
         learn.complete_lesson(user, lesson)
-    learn.connection.execute(f"update learn.users set {change} where id = %s".encode(), [users[0]])
+    learn.run(f"update learn.users set {change} where id = %s", [users[0]])
     learn.finish()
     assert len(board(learn)) == (2 if "show" in change else 3)
     assert learn.refresh_leaderboard() > 400
@@ -364,7 +358,7 @@ def test_who_is_deleted_is_on_no_list_any_more(learn: Learn) -> None:
     users = [learn.make_user() for _ in range(3)]
     for user in users:
         learn.award_xp(user, 1)
-    learn.connection.execute("delete from learn.users where id = %s", [users[1]])
+    learn.run("delete from learn.users where id = %s", [users[1]])
     learn.finish()
     assert learn.tuples("select * from learn_internal.board_gains") == []
     assert len(board(learn)) == 2
@@ -374,7 +368,7 @@ def test_who_moves_has_only_the_streak_looked_up(learn: Learn) -> None:
     user = learn.register_user("one")
     learn.complete_lesson(user, learn.make_lesson(0))
     learn.refresh_leaderboard()
-    learn.connection.execute("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
+    learn.run("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
     assert learn.tuples("select user_id, metric from learn_internal.board_gains") == [
         (user, "current_streak")
     ]

@@ -33,7 +33,7 @@ def standings(learn: Learn) -> list[tuple[str, int, int, int]]:
 
 def winners(learn: Learn) -> dict[str, UUID]:
     """Four who earned in that week, two of them the same; rewards for ranks 1 and 2 to 3."""
-    learn.connection.execute(
+    learn.run(
         "insert into learn.period_rewards (metric, period, rank_from, rank_to, xp)"
         " values ('xp', 'week', 1, 1, 500), ('xp', 'week', 1, 3, 100)"
     )
@@ -45,7 +45,7 @@ def winners(learn: Learn) -> dict[str, UUID]:
 
 def test_a_week_is_closed_and_its_winners_are_paid_once(learn: Learn) -> None:
     users = winners(learn)
-    learn.connection.execute("set local datestyle = 'German'")  # sources are named the same everywhere
+    learn.run("set local datestyle = 'German'")  # sources are named the same everywhere
     assert close(learn) == 4
     kept = [("ann", 1, 30, 500), ("bob", 2, 20, 100), ("cid", 2, 20, 100), ("dan", 4, 10, 0)]
     assert standings(learn) == kept
@@ -66,7 +66,7 @@ def test_standings_stay_as_they_were_but_show_nobody_who_does_not_want_it(learn:
     users = winners(learn)
     close(learn)
     learn.award_xp(users["dan"], 90, at=WEEK)  # late
-    learn.connection.execute("update learn.users set show_on_leaderboard = false where username = 'ann'")
+    learn.run("update learn.users set show_on_leaderboard = false where username = 'ann'")
     entries = (
         "select rank, u.username, e.value"
         " from learn.leaderboard_entries e join learn.users u on u.id = e.user_id"
@@ -75,7 +75,7 @@ def test_standings_stay_as_they_were_but_show_nobody_who_does_not_want_it(learn:
     assert learn.tuples(entries) == [(2, "bob", 20), (2, "cid", 20), (4, "dan", 10)]
     live = "select rank, username, value from learn.leaderboard('week', p_on => '2035-06-08')"
     assert learn.tuples(live) == [(1, "dan", 100), (2, "bob", 20), (2, "cid", 20)]
-    learn.connection.execute("delete from learn.users where username = 'bob'")
+    learn.run("delete from learn.users where username = 'bob'")
     assert [row[1] for row in learn.tuples(entries)] == ["cid", "dan"]
 
 

@@ -168,19 +168,19 @@ def test_boards_are_exact_after_everything_that_can_happen(learn: Learn, seed: i
             learn.reverse_xp(user, transaction, "a mistake")
 
     def hide() -> None:
-        learn.connection.execute(
+        learn.run(
             "update learn.users set show_on_leaderboard = not show_on_leaderboard where id = %s", [someone()]
         )
 
     def rename() -> None:
-        learn.connection.execute(
+        learn.run(
             "update learn.users set username = %s where id = %s",
             [f"{dice.choice('xyz')}{dice.random()}", someone()],
         )
 
     def delete() -> None:
         if len(users) > 4:
-            learn.connection.execute("delete from learn.users where id = %s", [users.pop()])
+            learn.run("delete from learn.users where id = %s", [users.pop()])
 
     def merge() -> None:
         learn.value("select learn_internal.merge_boards()")
@@ -195,9 +195,7 @@ def test_boards_are_exact_after_everything_that_can_happen(learn: Learn, seed: i
         learn.grant_streak_freezes(someone())
 
     def move() -> None:
-        learn.connection.execute(
-            "update learn.users set timezone = %s where id = %s", [dice.choice(ZONES), someone()]
-        )
+        learn.run("update learn.users set timezone = %s where id = %s", [dice.choice(ZONES), someone()])
 
     def later() -> None:
         learn.advance(timedelta(hours=dice.choice([7, 13, 24, 31])))
@@ -215,19 +213,17 @@ def test_boards_are_exact_after_everything_that_can_happen(learn: Learn, seed: i
 
 def test_ranks_are_exact_among_thousands(learn: Learn) -> None:
     """Values in stretches of a thousand, a crowd on one value, and moves across: after merges and before."""
-    learn.connection.execute(
-        "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 6000) n"
-    )
+    learn.run("insert into learn.users (username) select 'crowd-' || n from generate_series(1, 6000) n")
 
     def gain(amount: str) -> None:
-        learn.connection.execute(
+        learn.run(
             "insert into learn.activity_log"
             " (user_id, activity_type, properties, xp, occurred_at, local_date, is_qualifying)"
             " select id, 'xp_awarded', '{\"source_type\": \"test\"}', n.xp,"
             " learn.clock(), learn.clock()::date, false"
             " from (select u.id, substr(u.username, 7)::integer as number from learn.users u"
             f"   where username like 'crowd-%') u cross join lateral (select {amount} as xp) n"
-            " where n.xp > 0".encode()
+            " where n.xp > 0"
         )
 
     def differences() -> list[Any]:
@@ -251,10 +247,10 @@ def test_ranks_are_exact_among_thousands(learn: Learn) -> None:
     learn.refresh_leaderboard()
     assert differences() == []
     gain("case when number > 5980 then 100000 end")
-    learn.connection.execute("update learn.users set is_active = false where username = 'crowd-5990'")
+    learn.run("update learn.users set is_active = false where username = 'crowd-5990'")
     assert learn.value("select learn.user_rank(id) from learn.users where username = 'crowd-5990'") is None
-    learn.connection.execute("update learn.users set is_active = true where username = 'crowd-5990'")
+    learn.run("update learn.users set is_active = true where username = 'crowd-5990'")
     assert differences() == []
-    learn.connection.execute("delete from learn.users where username like 'crowd-%7'")
+    learn.run("delete from learn.users where username like 'crowd-%7'")
     learn.refresh_leaderboard()
     assert differences() == []

@@ -21,9 +21,9 @@ def damaged(learn: Learn, statement: str) -> set[str]:
     learn.award_xp(one, 5)
     assert learn.check_integrity() == []
     if "xp_transactions" in statement:  # no owner can, but a disk might
-        learn.connection.execute("set local session_replication_role = replica")
-    learn.connection.execute(statement.encode())
-    learn.connection.execute("set local session_replication_role = origin")
+        learn.run("set local session_replication_role = replica")
+    learn.run(statement)
+    learn.run("set local session_replication_role = origin")
     return {damage.check_name for damage in learn.check_integrity()}
 
 

@@ -102,7 +102,7 @@ def test_who_moves_west_has_longer(learn: Learn, merge: bool) -> None:
     active(learn, user, "06-10 12:00")
     if merge:
         learn.refresh_leaderboard()
-    learn.connection.execute("update learn.users set timezone = 'Pacific/Honolulu' where id = %s", [user])
+    learn.run("update learn.users set timezone = 'Pacific/Honolulu' where id = %s", [user])
     learn.set_clock("2035-06-12 09:59:59")
     assert board(learn) == [(1, "one", 1)]
     learn.set_clock("2035-06-12 10:00")
@@ -122,10 +122,8 @@ def test_who_starts_anew_stands_where_the_new_streak_is(learn: Learn) -> None:
 
 
 def test_a_refresh_takes_off_all_that_have_ended_and_a_merge_a_few(learn: Learn) -> None:
-    learn.connection.execute(
-        "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 500) n"
-    )
-    learn.connection.execute(
+    learn.run("insert into learn.users (username) select 'crowd-' || n from generate_series(1, 500) n")
+    learn.run(
         "insert into learn.activity_log (user_id, activity_type, occurred_at)"
         " select id, 'exercise_solved', learn.clock() from learn.users where username like 'crowd-%'"
     )
@@ -146,10 +144,10 @@ def test_a_refresh_takes_off_all_that_have_ended_and_a_merge_a_few(learn: Learn)
 def test_without_a_board_of_streaks_none_is_kept(learn: Learn) -> None:
     user = learn.register_user("one")
     active(learn, user, "06-10 12:00")
-    learn.connection.execute("update learn.metrics set is_board = false where key = 'current_streak'")
+    learn.run("update learn.metrics set is_board = false where key = 'current_streak'")
     learn.refresh_leaderboard()
     active(learn, user, "06-11 12:00")
     kept = "select count(*) from learn_internal.{} where metric = 'current_streak'"
     assert learn.value(kept.format("board_scores")) == learn.value(kept.format("board_gains")) == 0
-    learn.connection.execute("update learn.metrics set is_board = true where key = 'current_streak'")
+    learn.run("update learn.metrics set is_board = true where key = 'current_streak'")
     assert board(learn) == [(1, "one", 2)]

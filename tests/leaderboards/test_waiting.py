@@ -68,12 +68,12 @@ def test_readers_agree_with_all_that_waits(learn: Learn, case: int, metric: str)
         )
     )
     with learn.connection.transaction(force_rollback=True):  # these are no facts
-        learn.connection.execute("delete from learn_internal.board_gains")
-        learn.connection.execute("delete from learn_internal.board_scores")
+        learn.run("delete from learn_internal.board_gains")
+        learn.run("delete from learn_internal.board_scores")
         for query, rows in ((SCORES, list(scores.items())), (GAINS, gains)):
             columns = {"names": [name for name, _ in rows], "values": [value for _, value in rows]}
-            learn.connection.execute(query.encode(), columns | {"metric": metric})
-        learn.connection.execute(SPLIT)
+            learn.run(query, columns | {"metric": metric})
+        learn.run(SPLIT)
 
         for limit, offset in ((1000, 0), (3, 0), (10, 0), (5, 17), (7, 150)):
             page = learn.tuples(

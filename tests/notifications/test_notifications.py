@@ -25,7 +25,7 @@ def rule(
     filter: str = "{}",
     active: bool = True,
 ) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.notification_rules (activity_type, type, filter, title, message, action_url,"
         " is_active) values (%s, %s, %s, %s, %s, %s, %s)",
         [activity, kind, filter, title, message, url, active],
@@ -54,7 +54,7 @@ def test_levels_of_challenges_and_unlocks_are_told(learn: Learn) -> None:
     user = learn.make_user()
     first = learn.make_plain_challenge("cache", levels=2)
     second = learn.make_plain_challenge("queue", needs=[first])
-    learn.connection.execute("select learn.check_and_unlock_challenges(%s)", [user])
+    learn.run("select learn.check_and_unlock_challenges(%s)", [user])
     before = len(learn.notices(user))
     assert before == 1  # challenges that ask for nothing are no news
     learn.pass_level(user, first, 1, passed=False)
@@ -86,7 +86,7 @@ def test_courses_are_told(learn: Learn) -> None:
         "insert into learn.courses (slug, title) values ('sql', 'All of SQL') returning id",
     )
     lesson = learn.make_lesson(0)
-    learn.connection.execute(
+    learn.run(
         "update learn.lessons set course_id = %s, sequence_number = 1 where id = %s", [course, lesson.id]
     )
     learn.complete_lesson(user, lesson)
@@ -153,28 +153,28 @@ def test_what_types_notify_is_kept_with_them(learn: Learn) -> None:
     assert notifies() is False
     rule(learn, activity)
     assert notifies() is True
-    learn.connection.execute("update learn.notification_rules set is_active = false")
+    learn.run("update learn.notification_rules set is_active = false")
     assert notifies() is False
     assert learn.value("select count(*) from learn.activity_types where notifies") == 0
-    learn.connection.execute("update learn.notification_rules set is_active = true")
-    learn.connection.execute("delete from learn.notification_rules where activity_type = %s", [activity])
+    learn.run("update learn.notification_rules set is_active = true")
+    learn.run("delete from learn.notification_rules where activity_type = %s", [activity])
     assert notifies() is False
 
 
 def test_several_users_at_once_get_badges_without_notifications(learn: Learn) -> None:
-    learn.connection.execute("insert into learn.users (username) values ('one'), ('two')")
+    learn.run("insert into learn.users (username) values ('one'), ('two')")
     assert learn.value("select count(*) from learn.user_achievements") == 2
     assert learn.value("select count(*) from learn.notifications") == 0
-    learn.connection.execute("insert into learn.users (username) values ('three')")
+    learn.run("insert into learn.users (username) values ('three')")
     assert learn.value("select count(*) from learn.notifications") == 1
 
 
 def test_a_transaction_can_be_quiet(learn: Learn) -> None:
-    learn.connection.execute("set local learn.quiet = on")
+    learn.run("set local learn.quiet = on")
     user = learn.make_user()
     learn.award_xp(user, 1000)
     assert learn.notices(user) == []
-    learn.connection.execute("set local learn.quiet = off")
+    learn.run("set local learn.quiet = off")
     learn.award_xp(user, 1000)
     assert len(learn.notices(user)) > 0
 
@@ -193,7 +193,7 @@ def test_a_rebuild_tells_nothing(learn: Learn) -> None:
     learn.make_plain_challenge(needs=[first])
     learn.pass_level(user, first, 1)
     before = learn.notices(user)
-    learn.connection.execute("delete from learn.user_challenge_progress where completed_at is null")
+    learn.run("delete from learn.user_challenge_progress where completed_at is null")
     learn.rebuild_user(user)
     assert learn.notices(user) == before
 
@@ -202,7 +202,7 @@ def test_bulk_tells_the_same(learn: Learn) -> None:
     one, *others = (learn.make_user() for _ in range(6))
     lesson = learn.make_lesson(0, xp_reward=300)
     learn.complete_lesson(one, lesson)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_lesson_progress (user_id, lesson_id, completed_at)"
         " select u, %s, learn.clock() from unnest(%s::uuid[]) u",
         [lesson.id, others],
@@ -252,7 +252,7 @@ def test_old_ones_are_purged(learn: Learn) -> None:
     assert learn.purge_notifications(learn.clock()) == 1
     assert [kind for kind, _, _ in learn.notices(user)] == ["level_up"]
     with learn.refuses("LX001"):
-        learn.connection.execute("select learn.purge_notifications(null)")
+        learn.run("select learn.purge_notifications(null)")
 
 
 @pytest.mark.parametrize(
@@ -269,13 +269,13 @@ def test_old_ones_are_purged(learn: Learn) -> None:
 def test_rows_that_make_no_sense_are_refused(learn: Learn, change: str) -> None:
     user = learn.make_user()
     with learn.fails("23514"):
-        learn.connection.execute(change.format(user=f"'{user}'").encode())
+        learn.run(change.format(user=f"'{user}'"))
 
 
 def test_a_fact_is_told_once_even_by_the_owner(learn: Learn) -> None:
     user = learn.make_user()
     with learn.fails("23505"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.notifications (user_id, type, title, fact_id)"
             " select user_id, 'again', 'Again', fact_id from learn.notifications where user_id = %s",
             [user],
@@ -292,7 +292,7 @@ def test_learn_app_reads_and_marks(learn: Learn) -> None:
             "select learn.purge_notifications(now())",
         ):
             with learn.fails("42501"):
-                learn.connection.execute(statement.encode())
+                learn.run(statement)
     with learn.role("learn_readonly"):
         assert learn.unread_count(user) == 0
         with learn.fails("42501"):
@@ -349,7 +349,7 @@ def test_a_url_leads_somewhere(learn: Learn, url: str) -> None:
     with learn.fails("23514"):
         rule(learn, "exercise_solved", url=url)
     with learn.fails("23514"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.notifications (user_id, type, title, action_url) values (%s, 'x', 'x', %s)",
             [learn.make_user(), url],
         )
@@ -357,7 +357,7 @@ def test_a_url_leads_somewhere(learn: Learn, url: str) -> None:
 
 def test_learners_are_told_in_their_language(learn: Learn) -> None:
     course = learn.make_course(1, slug="sql")
-    learn.connection.execute(
+    learn.run(
         """update learn.courses set title = 'All of SQL', translations = '{"fil": {"title": "Buong SQL"}}'"""
         " where id = %s",
         [course.id],
@@ -430,7 +430,7 @@ def test_what_is_sent_stays_small(fresh: FreshDatabase, listener: Any) -> None:
     with client(fresh) as learn:
         user = learn.make_user()
         heard(listener)
-        learn.connection.execute(
+        learn.run(
             "insert into learn.notifications (user_id, type, title)"
             " select %s, 'news', 'News' from generate_series(1, 61)",
             [user],
@@ -438,11 +438,9 @@ def test_what_is_sent_stays_small(fresh: FreshDatabase, listener: Any) -> None:
         (event,) = heard(listener)
         assert event["count"] == 61
         assert len(event["notifications"]) == 20
-        learn.connection.execute(
-            "insert into learn.users (username) select 'bulk-' || n from generate_series(1, 101) n"
-        )
+        learn.run("insert into learn.users (username) select 'bulk-' || n from generate_series(1, 101) n")
         assert heard(listener) == []
-        learn.connection.execute(
+        learn.run(
             "insert into learn.notifications (user_id, type, title)"
             " select id, 'news', 'News' from learn.users"
         )

@@ -115,7 +115,7 @@ def test_a_failed_message_rests_longer_each_time(learn: Learn) -> None:
 def test_a_pause_lasts_a_day_at_most(learn: Learn) -> None:
     learn.set_setting("outbox_max_attempts", 1000)
     (one,) = put(learn, "a")
-    learn.connection.execute("update learn.outbox set attempts = 500")
+    learn.run("update learn.outbox set attempts = 500")
     claimed(learn, worker="w")
     learn.fail_outbox([one], "no", "w")
     assert learn.outbox()[0].available_at == NOON + days(1)
@@ -224,9 +224,8 @@ def test_a_message_comes_once_per_topic_and_key(learn: Learn) -> None:
 def test_the_table_refuses_what_is_malformed(learn: Learn, columns: dict[str, Any]) -> None:
     values = {"topic": "webhook", **columns}
     with learn.fails("23514"):
-        learn.connection.execute(
-            f"insert into learn.outbox ({', '.join(values)})"
-            f" values ({', '.join(['%s'] * len(values))})".encode(),
+        learn.run(
+            f"insert into learn.outbox ({', '.join(values)}) values ({', '.join(['%s'] * len(values))})",
             list(values.values()),
         )
 
@@ -247,9 +246,9 @@ def test_purging_takes_what_was_completed_before(learn: Learn) -> None:
 
 def test_completed_messages_do_not_slow_a_claim(learn: Learn) -> None:
     """Its index has the open ones only, and it is used by plans that were made when the table was empty."""
-    learn.connection.execute("analyze learn.outbox")
+    learn.run("analyze learn.outbox")
     assert claimed(learn) == []
-    learn.connection.execute(
+    learn.run(
         "insert into learn.outbox (topic, key, completed_at)"
         " select 'webhook', 'done ' || n, now() from generate_series(1, 50000) n"
     )
@@ -274,8 +273,8 @@ def test_workers_are_the_app_and_operators_clean_up(learn: Learn) -> None:
         "delete from learn.outbox",
     ):
         with learn.fails("42501"), learn.connection.transaction():
-            learn.connection.execute("set local role learn_app")
-            learn.connection.execute(call.encode())
+            learn.run("set local role learn_app")
+            learn.run(call)
     with learn.fails("42501"), learn.connection.transaction():
-        learn.connection.execute("set local role learn_readonly")
+        learn.run("set local role learn_readonly")
         learn.claim_outbox()

@@ -36,33 +36,31 @@ def test_update_is_refused_on_every_partition(learn: Learn, user: UUID, log: str
     column = {"activity_log": "xp", "xp_transactions": "amount"}[log]
     for table in (log, f"{log}_default", f"{log}_2035_06"):
         with learn.refuses("LX009"):
-            learn.connection.execute(
-                f"update learn.{table} set {column} = 1 where user_id = %s".encode(), [user]
-            )
+            learn.run(f"update learn.{table} set {column} = 1 where user_id = %s", [user])
 
 
 @pytest.mark.parametrize("log", LOGS)
 def test_delete_is_refused_on_every_partition(learn: Learn, user: UUID, log: str) -> None:
     for table in (log, f"{log}_default", f"{log}_2035_06"):
         with learn.refuses("LX009"):
-            learn.connection.execute(f"delete from learn.{table} where user_id = %s".encode(), [user])
+            learn.run(f"delete from learn.{table} where user_id = %s", [user])
 
 
 @pytest.mark.parametrize("log", LOGS)
 def test_truncate_is_refused_on_every_partition(learn: Learn, user: UUID, log: str) -> None:
     for table in partitions(learn, log):
         with learn.refuses("LX009"):
-            learn.connection.execute(f"truncate learn.{table}".encode())
+            learn.run(f"truncate learn.{table}")
 
 
 def test_truncating_the_users_is_refused_for_the_sake_of_the_logs(learn: Learn, user: UUID) -> None:
     with learn.refuses("LX009"):
-        learn.connection.execute("truncate learn.users cascade")
+        learn.run("truncate learn.users cascade")
 
 
 @pytest.mark.parametrize("log", LOGS)
 def test_a_change_of_nothing_is_no_change(learn: Learn, user: UUID, log: str) -> None:
-    learn.connection.execute(f"delete from learn.{log} where user_id = gen_random_uuid()".encode())
+    learn.run(f"delete from learn.{log} where user_id = gen_random_uuid()")
 
 
 def test_deleting_a_user_takes_every_row_along_and_no_other(learn: Learn, user: UUID) -> None:
@@ -70,7 +68,7 @@ def test_deleting_a_user_takes_every_row_along_and_no_other(learn: Learn, user: 
     learn.solve(other, learn.make_lesson(2))
     before = learn.stats(other), learn.ledger(other), learn.facts(other)
     learn.solve(user, learn.make_lesson(2))
-    learn.connection.execute("delete from learn.users where id = %s", [user])
+    learn.run("delete from learn.users where id = %s", [user])
     learn.finish()
     owned = learn.tuples(
         "select c.oid::regclass::text from pg_class c join pg_attribute a on a.attrelid = c.oid"

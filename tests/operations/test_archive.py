@@ -187,7 +187,7 @@ def test_a_new_definition_counts_what_is_archived(learn: Learn, scene: Scene) ->
     )
     assert learn.metric(scene["user"], learn.make_metric(scene["activity"])) == counted > 0
     with learn.refuses("LX001"):
-        learn.connection.execute("delete from learn.activity_types where key = %s", [scene["activity"]])
+        learn.run("delete from learn.activity_types where key = %s", [scene["activity"]])
 
 
 def test_merged_facts_are_archived_again_and_erased_ones_are_gone(learn: Learn, scene: Scene) -> None:
@@ -254,10 +254,10 @@ def test_only_months_that_are_over_are_archived(learn: Learn, month: date | None
 )
 def test_the_archive_is_not_written_by_hand(learn: Learn, edit: str) -> None:
     with learn.refuses("LX010"):
-        learn.connection.execute(edit.encode())
+        learn.run(edit)
     for table in ("archived_facts", "archived_payments"):
         with learn.refuses("LX009"):
-            learn.connection.execute(f"truncate learn_internal.{table}".encode())
+            learn.run(f"truncate learn_internal.{table}")
 
 
 def test_whatever_looks_back_reads_the_archive_too(learn: Learn) -> None:
@@ -287,17 +287,17 @@ def test_no_statistics_outlive_who_is_erased(learn: Learn) -> None:
 def test_a_table_in_the_way_is_named_and_nothing_has_happened(learn: Learn, scene: Scene) -> None:
     learn.archive_before(MAY)
     before = rows(learn)
-    learn.connection.execute("create table learn.activity_log_2035_03 (note text)")
+    learn.run("create table learn.activity_log_2035_03 (note text)")
     with learn.refuses("LX001"):
         learn.attach_archive()
-    learn.connection.execute("drop table learn.activity_log_2035_03")
+    learn.run("drop table learn.activity_log_2035_03")
     assert rows(learn) == before
 
 
 def test_months_that_have_a_partition_get_their_rows_back_into_it(learn: Learn, scene: Scene) -> None:
     log = rows(learn)
     learn.archive_before(MAY)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.activity_log (user_id, activity_type, recorded_at)"
         " values (%s, 'lesson_started', '2035-03-09')",
         [scene["user"]],

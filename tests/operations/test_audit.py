@@ -41,13 +41,11 @@ def test_every_table_that_people_change_is_audited(learn: Learn) -> None:
 
 
 def test_a_changed_row_says_what_was_and_what_is(learn: Learn) -> None:
-    learn.connection.execute("select set_config('learn.acting_user', 'ada@example.org', true)")
+    learn.run("select set_config('learn.acting_user', 'ada@example.org', true)")
     lesson = learn.make_lesson(0)
-    learn.connection.execute("update learn.lessons set xp_reward = 70 where id = %s", [lesson.id])
-    learn.connection.execute(
-        "update learn.lessons set xp_reward = 70, updated_at = now() where id = %s", [lesson.id]
-    )
-    learn.connection.execute("delete from learn.lessons where id = %s", [lesson.id])
+    learn.run("update learn.lessons set xp_reward = 70 where id = %s", [lesson.id])
+    learn.run("update learn.lessons set xp_reward = 70, updated_at = now() where id = %s", [lesson.id])
+    learn.run("delete from learn.lessons where id = %s", [lesson.id])
     made, changed, deleted = learn.tuples(
         "select action, object_key, old_values, new_values, acting_user from learn.audit_log"
         " where object = 'lessons' and object_key ->> 'id' = %s order by id",
@@ -67,7 +65,7 @@ def test_what_laurel_keeps_up_to_date_is_no_change(learn: Learn) -> None:
     seen = "select count(*) from learn.audit_log where object in ('courses', 'tracks') and action = 'update'"
     before = learn.value(seen)
     learn.complete_lesson(learn.make_user(), learn.lessons_of(course)[0])
-    learn.connection.execute(
+    learn.run(
         "insert into learn.lessons (slug, title, course_id) values ('one-more', 'One more', %s)", [course.id]
     )
     assert learn.value(seen) == before
@@ -75,11 +73,11 @@ def test_what_laurel_keeps_up_to_date_is_no_change(learn: Learn) -> None:
 
 def test_rights_are_audited_and_nothing_personal_is(learn: Learn) -> None:
     user = learn.make_user()
-    learn.connection.execute(
+    learn.run(
         "update learn.users set role = 'admin', email = 'secret@example.org', bio = 'secret' where id = %s",
         [user],
     )
-    learn.connection.execute("update learn.users set display_name = 'secret' where id = %s", [user])
+    learn.run("update learn.users set display_name = 'secret' where id = %s", [user])
     ((action, thing, key, old, new, _, _),) = learn.tuples(TRAIL, [user])
     assert (action, thing, key) == ("update", "users", {"id": str(user)})
     assert (old, new) == ({"role": "user"}, {"role": "admin"})
@@ -87,7 +85,7 @@ def test_rights_are_audited_and_nothing_personal_is(learn: Learn) -> None:
 
 def test_whose_a_login_role_is_is_audited(learn: Learn) -> None:
     user = learn.make_user()
-    learn.connection.execute("insert into learn_internal.learner_roles values (%s, 'ada_logs_in')", [user])
+    learn.run("insert into learn_internal.learner_roles values (%s, 'ada_logs_in')", [user])
     learn.value("select learn.erase_user(%s)", [user])
     trail = [row for row in learn.tuples(TRAIL, [user]) if row[1] == "learner_roles"]
     key = {"user_id": str(user), "role_name": "ada_logs_in"}
@@ -143,7 +141,7 @@ def test_a_call_that_fails_or_is_repeated_leaves_no_trace(learn: Learn) -> None:
 def test_the_trail_outlives_its_user(learn: Learn) -> None:
     user = learn.make_user()
     learn.award_xp(user, 5)
-    learn.connection.execute("delete from learn.users where id = %s", [user])
+    learn.run("delete from learn.users where id = %s", [user])
     assert [row[0] for row in learn.tuples(TRAIL, [user])] == ["award_xp"]
     with learn.refuses("LX002"):
         learn.tuples(TRAIL, [uuid4()])
@@ -155,9 +153,9 @@ def test_the_trail_outlives_its_user(learn: Learn) -> None:
 def test_the_log_is_append_only(learn: Learn, statement_: str) -> None:
     learn.award_xp(learn.make_user(), 5)
     with learn.refuses("LX009"):
-        learn.connection.execute(statement_.encode())
+        learn.run(statement_)
     with learn.refuses("LX009"):
-        learn.connection.execute("truncate learn.audit_log")
+        learn.run("truncate learn.audit_log")
 
 
 def test_the_log_gets_partitions(learn: Learn) -> None:
@@ -167,4 +165,4 @@ def test_the_log_gets_partitions(learn: Learn) -> None:
     assert learn.value("select count(*) from learn.audit_log_default") == 0
     assert [row[0] for row in learn.tuples(TRAIL, [user])] == ["award_xp"]
     with learn.role("learn_app"), learn.fails("42501"):
-        learn.connection.execute("select * from learn.audit_log")
+        learn.run("select * from learn.audit_log")

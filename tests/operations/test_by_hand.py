@@ -134,9 +134,9 @@ def test_what_follows_from_something_else_is_not_written_by_hand(
         level=level.id,
     )  # fmt: skip
     with learn.refuses("LX010"):
-        learn.connection.execute(text.encode())
+        learn.run(text)
     with learn.refuses("LX010"):
-        learn.connection.execute(f"do $$ begin {text}; end $$".encode())
+        learn.run(f"do $$ begin {text}; end $$")
 
 
 @pytest.mark.parametrize(
@@ -170,16 +170,14 @@ def test_what_was_judged_or_completed_stays_so(learn: Learn, user: UUID, table: 
     learn.pass_challenge(user, challenge)
     learn.submit_daily_challenge(user)
     with pytest.raises(psycopg.Error) as caught, learn.connection.transaction():
-        learn.connection.execute(f"update learn.{table} set {change}".encode())
+        learn.run(f"update learn.{table} set {change}")
     assert caught.value.sqlstate in ("LX009", "LX010")
 
 
 def test_a_started_lesson_stays_started(learn: Learn, user: UUID) -> None:
     lesson = learn.make_lesson(0)
     learn.start_lesson(user, lesson)
-    learn.connection.execute(
-        "update learn.user_lesson_progress set started_at = null, status = 'not_started'"
-    )
+    learn.run("update learn.user_lesson_progress set started_at = null, status = 'not_started'")
     learn.start_lesson(user, lesson)
     assert len(learn.facts(user, "lesson_started")) == 1
 
@@ -211,7 +209,7 @@ def test_completions_without_submissions_count_and_earn_no_quality(
             learn.submit_query(user, lesson.exercises[0])
     now = learn.clock()
     for lesson in lessons:
-        learn.connection.execute(
+        learn.run(
             "insert into learn.user_lesson_progress"
             " (user_id, lesson_id, status, started_at, completed_at, score)"
             " values (%s, %s, 'completed', %s, %s, 100) on conflict (user_id, lesson_id)"
@@ -242,7 +240,7 @@ def test_a_text_that_is_clicked_through_is_no_speed(learn: Learn, app: Learn, us
 @pytest.fixture
 def quiz(learn: Learn) -> Lesson:
     lesson = learn.make_lesson(0, course=learn.make_course(0, completion_xp=30))
-    learn.connection.execute("update learn.lessons set pass_score = 60 where id = %s", [lesson.id])
+    learn.run("update learn.lessons set pass_score = 60 where id = %s", [lesson.id])
     return lesson
 
 
@@ -264,7 +262,7 @@ def test_a_score_below_the_pass_mark_is_kept_and_completes_nothing(
     if by_call:
         assert app.complete_lesson(user, quiz, 60).xp_awarded == 80
     else:
-        learn.connection.execute("update learn.user_lesson_progress set status = 'completed', score = 60")
+        learn.run("update learn.user_lesson_progress set status = 'completed', score = 60")
         assert learn.stats(user).total_xp == 80
     app.complete_lesson(user, quiz, 10)
     found = learn.lesson_progress(user, quiz)
@@ -278,16 +276,14 @@ def test_beyond_a_hard_limit_nothing_is_completed(
     learn: Learn, app: Learn, user: UUID, by_call: bool
 ) -> None:
     lesson = learn.make_lesson(0)
-    learn.connection.execute("update learn.lessons set time_limit_seconds = 60, time_limit_is_hard = true")
+    learn.run("update learn.lessons set time_limit_seconds = 60, time_limit_is_hard = true")
     if by_call:
         assert app.complete_lesson(user, lesson, 100, 61).xp_awarded == 0
         assert app.complete_lesson(user, lesson, 90, 60).xp_awarded == 50
     else:
         by_hand(learn, user, [lesson], score=100, time_spent_seconds=61)
         assert learn.stats(user).total_xp == 0
-        learn.connection.execute(
-            "update learn.user_lesson_progress set status = 'completed', time_spent_seconds = 121"
-        )
+        learn.run("update learn.user_lesson_progress set status = 'completed', time_spent_seconds = 121")
     assert learn.stats(user).total_xp == 50
     assert learn.value("select time_spent_seconds from learn.user_lesson_progress") == 121
 
@@ -296,7 +292,7 @@ def test_the_best_score_counts(learn: Learn, app: Learn, user: UUID, quiz: Lesso
     app.complete_lesson(user, quiz, 50)
     app.complete_lesson(user, quiz, 40)
     assert learn.value("select score from learn.user_lesson_progress") == 50
-    learn.connection.execute("update learn.lessons set pass_score = 50")
+    learn.run("update learn.lessons set pass_score = 50")
     assert app.complete_lesson(user, quiz).xp_awarded == 80
 
 
@@ -304,13 +300,13 @@ def test_the_best_score_counts(learn: Learn, app: Learn, user: UUID, quiz: Lesso
 def test_a_pass_mark_is_a_percentage(learn: Learn, mark: float) -> None:
     learn.make_lesson(0)
     with learn.fails("23514"):
-        learn.connection.execute("update learn.lessons set pass_score = %s", [mark])
+        learn.run("update learn.lessons set pass_score = %s", [mark])
 
 
 @pytest.mark.parametrize("by_call", [True, False])
 def test_a_level_is_passed_from_its_mark_on(learn: Learn, app: Learn, user: UUID, by_call: bool) -> None:
     challenge = learn.make_challenge((40,))
-    learn.connection.execute("""update learn.challenge_levels set passing_criteria = '{"min_score": 60}'""")
+    learn.run("""update learn.challenge_levels set passing_criteria = '{"min_score": 60}'""")
     daily = learn.make_daily(challenge, learn.clock().date())
 
     def attempt(score: float) -> list[bool]:
@@ -318,7 +314,7 @@ def test_a_level_is_passed_from_its_mark_on(learn: Learn, app: Learn, user: UUID
             app.submit_level_attempt(user, challenge, 1, True, score)
             app.submit_daily_challenge(user, score, True)
         else:
-            learn.connection.execute(
+            learn.run(
                 "insert into learn.level_attempts (user_id, challenge_id, level_number, score, passed)"
                 " values (%s, %s, 1, %s, true)",
                 [user, challenge.id, score],
@@ -327,16 +323,14 @@ def test_a_level_is_passed_from_its_mark_on(learn: Learn, app: Learn, user: UUID
                          score=score, passed=True)  # fmt: skip
         passed = learn.values("select passed from learn.level_attempts order by id desc limit 1")
         passed += learn.values("select passed from learn.daily_challenge_attempts")
-        learn.connection.execute("delete from learn.daily_challenge_attempts")
+        learn.run("delete from learn.daily_challenge_attempts")
         return passed
 
     assert [attempt(10), attempt(59.9)] == [[False, False]] * 2
     assert learn.stats(user).total_xp == 0
-    learn.connection.execute("update learn.daily_challenges set difficulty_modifier = 1.5")
+    learn.run("update learn.daily_challenges set difficulty_modifier = 1.5")
     assert attempt(60) == [True, False]
     assert attempt(90) == [True, True]
     assert learn.stats(user).total_xp == 40 + 100 + 200
     with learn.fails("23514"):
-        learn.connection.execute(
-            """update learn.challenge_levels set passing_criteria = '{"min_score": 101}'"""
-        )
+        learn.run("""update learn.challenge_levels set passing_criteria = '{"min_score": 101}'""")

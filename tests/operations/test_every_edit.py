@@ -120,7 +120,7 @@ def rich(learn: Learn) -> Learn:
     learn.complete_lesson(user, learn.make_lesson(0, course=course, level=learn.make_course_level(course)))
     for zone in ("Europe/Paris", "Pacific/Auckland"):
         learn.advance(days(2))
-        learn.connection.execute("update learn.users set timezone = %s where id = %s", [zone, user])
+        learn.run("update learn.users set timezone = %s where id = %s", [zone, user])
         learn.record_activity(user, scene["activity"])
     learn.refresh_leaderboard()
     learn.refresh_analytics()
@@ -135,7 +135,7 @@ def outcome(learn: Learn, edit: sql.Composed, row: str, old: Any = None) -> str:
     found = "nothing"
     try:
         with learn.connection.transaction():
-            done = learn.connection.execute(edit, [row]).fetchall()
+            done = learn.run(edit, [row]).fetchall()
             if done:
                 learn.finish()
                 found = "kept" if old is not None and done[0][0] == old else "silent"

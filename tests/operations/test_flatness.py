@@ -115,10 +115,10 @@ def aged(fresh: FreshDatabase) -> Iterator[tuple[Learn, Content]]:
 def test_a_call_reads_few_rows_in_a_session_that_knew_few_users(aged: tuple[Learn, Content]) -> None:
     learn, content = aged
     with learn.connection.transaction():
-        learn.connection.execute(
+        learn.run(
             "insert into learn.users (username) select 'crowd-' || n from generate_series(1, %s) n", [CROWD]
         )
-        learn.connection.execute(
+        learn.run(
             "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
             " select id, %s, 'completed' from learn.users where username like 'crowd-%%'",
             [content.lesson.id],
@@ -147,7 +147,7 @@ def rows_read_by_a_load(learn: Learn, rows: int, lessons: list[int]) -> int:
     """Of all tables together, until its commit; it is rolled back."""
     with learn.connection.transaction(force_rollback=True):
         before = sum(number for _, number in learn.tuples(READ))
-        learn.connection.execute(LOAD, [rows, lessons])
+        learn.run(LOAD, [rows, lessons])
         learn.finish()
         return sum(number for _, number in learn.tuples(READ)) - before
 
@@ -200,11 +200,11 @@ def test_to_check_a_learner_reads_little_but_that_learner(fresh: FreshDatabase) 
         for _name, call in calls(learn, content):
             call()
         user = learn.make_user("the-checked")
-        learn.connection.execute(
+        learn.run(
             "insert into learn.users (username) select 'crowd-' || n from generate_series(1, %s) n",
             [CROWD // 2],
         )
-        learn.connection.execute(
+        learn.run(
             "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
             " select id, %s, 'completed' from learn.users on conflict do nothing",
             [content.lesson.id],

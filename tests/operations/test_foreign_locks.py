@@ -95,11 +95,11 @@ def test_calls_go_on_whatever_advisory_locks_others_hold(
     attacker.commit()
     with fresh.connect() as connection:
         learn = Learn(connection)
-        learn.connection.execute("set lock_timeout = '60s'")
+        learn.run("set lock_timeout = '60s'")
         scene = make_scene(learn)
         for name in callable_by(learn.connection, "learn_owner"):
             with learn.connection.transaction(force_rollback=True):
                 learn.connection.execute(statement(name), scene)
-        learn.connection.execute("delete from learn.users where id = %s", [scene["user"]])
-        learn.connection.execute("set constraints all immediate")
+        learn.run("delete from learn.users where id = %s", [scene["user"]])
+        learn.run("set constraints all immediate")
         connection.rollback()

@@ -84,25 +84,25 @@ def test_nothing_ails_a_new_database(learn: Learn) -> None:
 def test_ailment_is_found_and_mended(learn: Learn, harm: str, topic: str, subject: str) -> None:
     learn.set_clock(None)
     learn.register_user("ada")
-    learn.connection.execute(harm.replace("'learn.board_", "'learn_internal.board_").encode())
+    learn.run(harm.replace("'learn.board_", "'learn_internal.board_"))
     found = findings(learn)
     assert {(row[1], row[2] if subject else "") for row in found} == {(topic, subject)}
     if topic == "outbox":
         return  # for somebody to look at
     mend = found[0][3].replace(" concurrently", "")  # which no transaction allows
-    learn.connection.execute(mend.split("  --")[0].encode())
+    learn.run(mend.split("  --")[0])
     assert findings(learn) == []
 
 
 def test_what_slices_have_found_is_said_until_the_learner_is_right(learn: Learn) -> None:
     learn.set_clock(None)
     user = learn.register_user("ada")
-    learn.connection.execute("update learn.user_stats set longest_streak = 9")
+    learn.run("update learn.user_stats set longest_streak = 9")
     found = learn.rows("select check_name from learn.check_slice(1)")
     said = [subject for _, topic, subject, _ in findings(learn) if topic == "slices"]
     assert set(said) == {check for (check,) in found} != set()
     assert len(said) == len(set(said))
-    learn.connection.execute("select learn.rebuild_user(%s)", [user])
+    learn.run("select learn.rebuild_user(%s)", [user])
     learn.rows("select * from learn.check_slice(1)")
     assert findings(learn) == []
 
@@ -116,7 +116,7 @@ def test_a_transaction_left_open_is_found_and_ended(fresh: FreshDatabase) -> Non
         learn.advance(timedelta(minutes=11))
         pid = forgotten.info.backend_pid
         assert learn.tuples(found) == [(f"pid {pid}", f"select pg_terminate_backend({pid});")]
-        learn.connection.execute(learn.tuples(found)[0][1].encode())
+        learn.run(learn.tuples(found)[0][1])
         with pytest.raises(psycopg.errors.AdminShutdown):
             forgotten.execute("select 1")
         learn.connection.rollback()
@@ -140,7 +140,7 @@ def test_jobs_that_do_not_run_are_seen(learn: Learn) -> None:
     learn.set_clock(None)
     user = learn.register_user("ada")
     learn.complete_lesson(user, learn.make_lesson(exercises=0))
-    learn.connection.execute("set constraints all immediate")
+    learn.run("set constraints all immediate")
     assert learn.rows("select name from learn.jobs where late is not null") == []
     learn.advance(timedelta(days=200))
     late = {name for (name,) in learn.rows("select name from learn.jobs where late is not null")}
@@ -149,12 +149,12 @@ def test_jobs_that_do_not_run_are_seen(learn: Learn) -> None:
 
 
 def test_every_job_runs(learn: Learn) -> None:
-    learn.connection.execute("set role learn_owner")
+    learn.run("set role learn_owner")
     for period in ("week", "month"):
         row = {"metric": "xp", "period": period, "rank_from": 1, "rank_to": 1, "xp": 5}
         learn.insert("period_rewards", returning="xp", **row)
     jobs = learn.rows("select name, command, is_wanted from learn.jobs")
     for job in jobs:
-        learn.connection.execute(job.command.encode())
+        learn.run(job.command)
     assert {job.name for job in jobs if not job.is_wanted} <= {"challenges"}
     assert len(jobs) == 11

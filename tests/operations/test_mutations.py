@@ -94,7 +94,7 @@ def scene(learn: Learn) -> UUID:
     """A learner with something of every derived table."""
     scene = make_scene(learn)
     user: UUID = scene["user"]
-    learn.connection.execute("update learn.notification_rules set is_active = true")
+    learn.run("update learn.notification_rules set is_active = true")
     challenge = learn.make_challenge((10, 20))
     learn.check_and_unlock_challenges(user)
     learn.pass_challenge(user, challenge)
@@ -115,7 +115,7 @@ def scene(learn: Learn) -> UUID:
     learn.advance(days(1))
     learn.award_xp(user, 7)
     learn.record_activity(user, scene["activity"], "page", "13", {"minutes": 1})
-    learn.connection.execute("update learn.users set timezone = 'Pacific/Auckland' where id = %s", [user])
+    learn.run("update learn.users set timezone = 'Pacific/Auckland' where id = %s", [user])
     learn.advance(days(1))
     learn.record_activity(user, scene["activity"], "page", "14")
     learn.make_achievement({"metric": "xp", "at_least": 10**7})
@@ -136,7 +136,7 @@ def is_seen(learn: Learn, statement: sql.Composed, row: str) -> bool | None:
     is_seen = None
     try:
         with learn.connection.transaction():
-            if learn.connection.execute(statement, [row]).rowcount > 0:
+            if learn.run(statement, [row]).rowcount > 0:
                 is_seen = learn.check_integrity() != []
             raise Undo
     except (Undo, psycopg.errors.IntegrityError):
@@ -146,7 +146,7 @@ def is_seen(learn: Learn, statement: sql.Composed, row: str) -> bool | None:
 @pytest.mark.no_integrity
 def test_every_edit_of_what_follows_from_something_else_is_seen(learn: Learn, scene: UUID) -> None:
     """Of some row at least: not all unlocks, say, have anything that follows from them."""
-    learn.connection.execute("set local session_replication_role = replica")
+    learn.run("set local session_replication_role = replica")
     missed, rows = [], {}
     for schema, table, column, kind in derived(learn):
         name, edited = sql.Identifier(schema, table), sql.Identifier(column)

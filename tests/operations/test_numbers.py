@@ -14,9 +14,7 @@ from tests.client import Learn
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-1", "100.01", "9999.99"])
 def test_a_multiplier_is_a_number_in_its_range(learn: Learn, value: str) -> None:
     with pytest.raises(psycopg.Error) as caught, learn.connection.transaction():
-        learn.connection.execute(
-            "update learn.difficulties set xp_multiplier = %s where key = 'hard'", [value]
-        )
+        learn.run("update learn.difficulties set xp_multiplier = %s where key = 'hard'", [value])
     assert caught.value.sqlstate in ("23514", "22003")
 
 
@@ -25,9 +23,9 @@ def test_so_is_that_of_a_daily_challenge(learn: Learn, value: str) -> None:
     challenge = learn.make_challenge()
     for column in ("xp_multiplier", "difficulty_modifier"):
         with pytest.raises(psycopg.Error) as caught, learn.connection.transaction():
-            learn.connection.execute(
+            learn.run(
                 f"insert into learn.daily_challenges (challenge_id, date, {column})"
-                " values (%s, '2031-01-01', %s)".encode(),
+                " values (%s, '2031-01-01', %s)",
                 [challenge.id, value],
             )
         assert caught.value.sqlstate in ("23514", "22003")
@@ -51,7 +49,7 @@ def test_so_is_that_of_a_daily_challenge(learn: Learn, value: str) -> None:
 def test_rules_that_would_fail_a_learner_later_are_refused(learn: Learn, change: str) -> None:
     learn.make_lesson(0)
     with learn.fails("23514"):
-        learn.connection.execute(change.encode())
+        learn.run(change)
 
 
 SETTINGS = "select key from learn.platform_settings where value_type = 'number'"
@@ -61,9 +59,7 @@ SETTINGS = "select key from learn.platform_settings where value_type = 'number'"
 def test_every_setting_has_a_range(learn: Learn, value: Any) -> None:
     for key in learn.values(SETTINGS):
         with learn.fails("23514"):
-            learn.connection.execute(
-                "update learn.platform_settings set value = %s where key = %s", [Jsonb(value), key]
-            )
+            learn.run("update learn.platform_settings set value = %s where key = %s", [Jsonb(value), key])
 
 
 @pytest.mark.parametrize("caller", [None, "learn_app"])
@@ -78,14 +74,10 @@ def test_scores_come_as_drivers_send_them(learn: Learn, caller: str | None) -> N
     for name, arguments in calls.items():
         for score in (87.5, 12, "33.25"):
             with learn.connection.transaction(force_rollback=True):
-                learn.connection.execute(
-                    f"select learn.{name}({arguments})".encode(), {"user": user, "score": score}
-                )
+                learn.run(f"select learn.{name}({arguments})", {"user": user, "score": score})
         for score in (float("nan"), float("inf"), -0.5, 100.5):
             with learn.refuses("LX001"):
-                learn.connection.execute(
-                    f"select learn.{name}({arguments})".encode(), {"user": user, "score": score}
-                )
+                learn.run(f"select learn.{name}({arguments})", {"user": user, "score": score})
 
 
 @pytest.mark.parametrize("caller", [None, "learn_app"])
@@ -120,9 +112,8 @@ def test_levels_of_challenges_have_the_shapes_that_backends_read(
 ) -> None:
     challenge = learn.make_challenge()
     with learn.fails("23514"):
-        learn.connection.execute(
-            f"update learn.challenge_levels set {column} = %s where challenge_id = %s".encode(),
-            [value, challenge.id],
+        learn.run(
+            f"update learn.challenge_levels set {column} = %s where challenge_id = %s", [value, challenge.id]
         )
 
 

@@ -69,7 +69,7 @@ def test_new_rows_land_in_their_month_and_still_do_their_work(learn: Learn, log:
 
 
 def test_months_are_those_of_utc_whatever_the_session_says(learn: Learn) -> None:
-    learn.connection.execute("set local timezone to 'Pacific/Kiritimati'")
+    learn.run("set local timezone to 'Pacific/Kiritimati'")
     learn.set_clock(moment("2035-06-30 23:59"))
     user = learn.make_user()
     assert learn.ensure_partitions(date(2035, 7, 1)) == 6
@@ -91,7 +91,7 @@ def test_rows_of_past_months_leave_the_default_partition_too(learn: Learn) -> No
 
 def test_one_old_row_makes_its_month_and_none_without_rows(learn: Learn) -> None:
     user = learn.make_user()
-    learn.connection.execute(
+    learn.run(
         "insert into learn.activity_log (user_id, activity_type, recorded_at)"
         " values (%s, 'lesson_started', '1999-01-02')",
         [user],

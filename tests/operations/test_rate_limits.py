@@ -15,7 +15,7 @@ from tests.client import Learn
 @pytest.fixture
 def user(learn: Learn) -> UUID:
     learn.set_clock("2035-06-01 12:00")
-    learn.connection.execute("insert into learn.rate_limits values ('award_xp', 3, 60)")
+    learn.run("insert into learn.rate_limits values ('award_xp', 3, 60)")
     return learn.make_user()
 
 
@@ -63,10 +63,10 @@ def test_what_fails_and_what_is_repeated_does_not_count(learn: Learn, user: UUID
 def test_a_limit_is_changed_and_taken_away(learn: Learn, user: UUID) -> None:
     for _ in range(3):
         learn.award_xp(user, 1)
-    learn.connection.execute("update learn.rate_limits set max_calls = 2")
+    learn.run("update learn.rate_limits set max_calls = 2")
     learn.advance(timedelta(seconds=5))
     assert seconds(learn, user) == 55
-    learn.connection.execute("delete from learn.rate_limits")
+    learn.run("delete from learn.rate_limits")
     learn.award_xp(user, 1)
 
 
@@ -89,4 +89,4 @@ def test_a_call_that_is_dated_back_counts_now(learn: Learn, user: UUID) -> None:
 )
 def test_limits_that_make_no_sense_are_refused(learn: Learn, row: tuple[Any, ...], error: str) -> None:
     with learn.fails(error):
-        learn.connection.execute("insert into learn.rate_limits values (%s, %s, %s)", row)
+        learn.run("insert into learn.rate_limits values (%s, %s, %s)", row)

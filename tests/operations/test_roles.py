@@ -133,9 +133,9 @@ def test_public_has_nothing(learn: Learn) -> None:
 @pytest.mark.parametrize("schema", ["learn", "learn_internal"])
 def test_what_a_migration_forgets_to_grant_is_nobodys(learn: Learn, schema: str) -> None:
     with learn.role("learn_owner"):
-        learn.connection.execute(
+        learn.run(
             f"create function {schema}.forgotten() returns integer language sql return 1;"
-            f" create type {schema}.lost as (a integer); create domain {schema}.found as integer".encode()
+            f" create type {schema}.lost as (a integer); create domain {schema}.found as integer"
         )
     for role in ("public", "learn_app", "learn_user", "learn_readonly"):
         assert (
@@ -254,9 +254,9 @@ def test_what_no_app_role_may_do(learn: Learn, role: str, statement: str) -> Non
     learn.make_user()
     # As a login role would be: the session itself, not only the current role, has the app's rights.
     with learn.fails("42501"):
-        learn.connection.execute(b"set local session authorization " + role.encode())
+        learn.run(b"set local session authorization " + role.encode())
         for one in statement.split("; "):
-            learn.connection.execute(one.encode())
+            learn.run(one)
 
 
 def test_a_learner_goes_all_the_way_with_learn_app(learn: Learn) -> None:

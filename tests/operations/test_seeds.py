@@ -172,9 +172,9 @@ def test_a_second_product_is_refused_and_the_first_stays(learn: Learn) -> None:
 
 
 def test_mixing_on_purpose_adds_the_second_product_for_good(learn: Learn) -> None:
-    learn.connection.execute("set local dbtool.mix = on")
+    learn.run("set local dbtool.mix = on")
     use_product(learn, "aralify")
-    learn.connection.execute("set local dbtool.mix = off")
+    learn.run("set local dbtool.mix = off")
     use_product(learn, "aralify")
     with learn.fails("LX010"):
         use_product(learn, "web3versity")
@@ -183,7 +183,7 @@ def test_mixing_on_purpose_adds_the_second_product_for_good(learn: Learn) -> Non
 
 @pytest.mark.parametrize("name", ["", "  ", None, "x" * 101])
 def test_a_product_has_a_name(learn: Learn, name: str | None) -> None:
-    learn.connection.execute("delete from learn.products")
+    learn.run("delete from learn.products")
     with learn.fails("23502" if name is None else "23514"):
         learn.value("select learn_internal.use_product(%s)::text", [name])
 

@@ -25,7 +25,7 @@ def test_what_a_call_has_brought_is_told_where_sequences_begin_anew(learn: Learn
         assert learn.record_activity(user, activity).new_achievements == [slugs[number]]
     assert challenge.id in learn.check_and_unlock_challenges(user)
     for table in SEQUENCES:
-        learn.connection.execute(f"alter table learn.{table} alter column id restart with 1".encode())
+        learn.run(f"alter table learn.{table} alter column id restart with 1")
     summary = learn.record_activity(user, activity)
     assert summary.new_achievements == [slugs[2]]
     assert len(summary.unlocked["avatars"]) == 1

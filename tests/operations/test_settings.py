@@ -45,7 +45,7 @@ def test_a_setting_keeps_its_type(learn: Learn, value: Any) -> None:
 
 
 def test_a_setting_of_another_type_may_be_added(learn: Learn) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.platform_settings (key, value, value_type) values ('greeting', %s, 'string')",
         [Jsonb("hello")],
     )
@@ -53,7 +53,7 @@ def test_a_setting_of_another_type_may_be_added(learn: Learn) -> None:
 
 def test_a_setting_that_is_missing_is_named(learn: Learn) -> None:
     user = learn.make_user()
-    learn.connection.execute("delete from learn.platform_settings where key = 'max_event_age_days'")
+    learn.run("delete from learn.platform_settings where key = 'max_event_age_days'")
     with learn.refuses("LX003") as refusal:
         learn.award_xp(user, 1, at="2035-06-13 11:00")
     assert "max_event_age_days" in refusal.detail
@@ -97,10 +97,10 @@ def test_everything_goes_by_the_clock(learn: Learn) -> None:
 def test_a_setting_that_credentials_miss_is_named(learn: Learn, key: str) -> None:
     user = learn.make_user()
     course = learn.value("insert into learn.courses (slug, title) values ('c', 'C') returning id")
-    learn.connection.execute("delete from learn.platform_settings where key = %s", [key])
+    learn.run("delete from learn.platform_settings where key = %s", [key])
     with learn.refuses("LX003") as refusal:
         if key == "nft_minting_enabled":
-            learn.connection.execute(
+            learn.run(
                 "insert into learn.nft_certificates (user_id, course_id) values (%s, %s)", [user, course]
             )
         elif key == "issuer_name":

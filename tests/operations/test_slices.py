@@ -17,7 +17,7 @@ def check(learn: Learn, share: float | None) -> list[tuple[Any, ...]]:
 
 
 def damage(learn: Learn, freezes: int) -> None:
-    learn.connection.execute("update learn.user_stats set streak_freezes = %s", [freezes])
+    learn.run("update learn.user_stats set streak_freezes = %s", [freezes])
 
 
 def test_slices_reach_every_learner_once_a_round(learn: Learn) -> None:
@@ -36,10 +36,10 @@ def test_a_round_begins_with_what_is_nobodys(learn: Learn) -> None:
         learn.make_user()
     track = learn.make_track(learn.make_lesson(0))
     assert check(learn, 0.5) == []
-    learn.connection.execute("update learn.tracks set total_items = 9 where id = %s", [track.id])
+    learn.run("update learn.tracks set total_items = 9 where id = %s", [track.id])
     assert check(learn, 0.5) == []
     assert check(learn, 0.5) == [("track_sizes_follow_from_items", None)]
-    learn.connection.execute("update learn.tracks set total_items = 1 where id = %s", [track.id])
+    learn.run("update learn.tracks set total_items = 1 where id = %s", [track.id])
     assert check(learn, 1) == []  # the end of the round: what it began with stays found
     assert learn.tuples(FINDINGS) == [("track_sizes_follow_from_items", None)]
     assert check(learn, 1) == learn.tuples(FINDINGS) == []
@@ -49,7 +49,7 @@ def test_findings_go_with_their_learner(learn: Learn) -> None:
     user = learn.make_user()
     damage(learn, 1)
     assert check(learn, 1) == [("freezes_held_are_counted", user)]
-    learn.connection.execute("delete from learn.users")
+    learn.run("delete from learn.users")
     assert learn.tuples(FINDINGS) == check(learn, 1) == []
 
 
@@ -73,7 +73,7 @@ def work(learn: Learn, user: UUID) -> float:
     """What checking a learner handles, planned as check_learner() does."""
     with learn.connection.transaction(force_rollback=True):
         for method in ("seqscan", "mergejoin", "hashjoin"):
-            learn.connection.execute(f"set local enable_{method} = off".encode())
+            learn.run(f"set local enable_{method} = off")
         query = "select * from learn_internal.damage where user_id = %s"
         ((found,),) = learn.tuples(f"explain (analyze, timing off, costs off, format json) {query}", [user])
     return handled(found[0]["Plan"])
@@ -88,12 +88,12 @@ def test_checking_a_learner_takes_as_long_as_there_are_facts(learn: Learn) -> No
     )
     counts = []
     for times in (100, 300):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.query_submissions (user_id, exercise_id, query_text, is_correct)"
             " select %s, %s, 'select', false from generate_series(1, %s)",
             [user, lesson.exercises[0], times],
         )
-        learn.connection.execute(
+        learn.run(
             "insert into learn.activity_log (user_id, activity_type)"
             " select %s, %s from generate_series(1, %s)",
             [user, activity, times],

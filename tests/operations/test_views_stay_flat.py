@@ -41,7 +41,7 @@ def pages(learn: Learn, query: str, arguments: dict[str, Any]) -> int:
 
 
 def measure(learn: Learn, arguments: dict[str, Any]) -> dict[str, int]:
-    learn.connection.execute("select set_config('learn.user_id', %(user)s::text, false)", arguments)
+    learn.run("select set_config('learn.user_id', %(user)s::text, false)", arguments)
     uses = [BOARD]
     for name, has_user in learn.tuples(
         "select c.relname::text, exists ("

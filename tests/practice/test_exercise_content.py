@@ -46,7 +46,7 @@ def test_a_backend_reads_what_it_takes_to_run_and_judge_a_query(learn: Learn, ex
 @pytest.mark.parametrize("column", ["solution", "hints", "*"])
 def test_no_app_role_reads_solutions_and_hints(learn: Learn, exercise: int, role: str, column: str) -> None:
     with learn.role(role), learn.fails("42501"):
-        learn.connection.execute(f"select {column} from learn.exercises".encode())
+        learn.run(f"select {column} from learn.exercises")
 
 
 def test_each_wrong_submission_gives_a_hint_and_solving_all_of_them(
@@ -116,7 +116,7 @@ def test_unknown_users_and_exercises_are_refused(
 )
 def test_the_shapes_are_checked(learn: Learn, exercise: int, column: str, value: Any) -> None:
     with learn.fails("23514"):
-        learn.connection.execute(
-            f"update learn.exercises set {column} = %s where id = %s".encode(),
+        learn.run(
+            f"update learn.exercises set {column} = %s where id = %s",
             [value if isinstance(value, str) else Jsonb(value), exercise],
         )

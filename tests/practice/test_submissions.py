@@ -116,7 +116,7 @@ def test_rows_written_straight_into_query_submissions_do_all_that_the_function_d
     runs = [(0, False), (0, True), (1, True), (1, False)]
     for number, is_correct in runs:
         learn.submit_query(alone, lesson.exercises[number], is_correct)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.query_submissions (user_id, exercise_id, query_text, is_correct)"
         " select %s, e, 'select 1', c from unnest(%s::bigint[], %s::boolean[])"
         " with ordinality r(e, c, n) order by n",
@@ -139,7 +139,7 @@ def test_one_statement_of_many_submissions_is_taken_in_its_order(learn: Learn, u
     lessons = [learn.make_lesson(1) for _ in range(12)]
     runs = [(lesson.exercises[0], True) for lesson in lessons]
     runs.insert(2, (lessons[0].exercises[0], False))
-    learn.connection.execute(
+    learn.run(
         "insert into learn.query_submissions (user_id, exercise_id, query_text, is_correct)"
         " select %s, e, 'select 1', c from unnest(%s::bigint[], %s::boolean[])"
         " with ordinality r(e, c, n) order by n",

@@ -18,16 +18,16 @@ class Scene:
         self.learn = learn
         self.user = learn.make_user()
         for slug in ("done", "begun"):
-            learn.connection.execute(
+            learn.run(
                 "insert into learn.courses (slug, title, completion_xp) values (%s, %s, 30)", [slug, slug]
             )
             for number in (1, 2):
-                learn.connection.execute(
+                learn.run(
                     "insert into learn.course_levels (course_id, slug, title, position)"
                     " select id, %s, 'Level', %s from learn.courses where slug = %s",
                     [f"level-{number}", number, slug],
                 )
-                learn.connection.execute(
+                learn.run(
                     "insert into learn.lessons (slug, title, course_level_id, difficulty)"
                     " select %s, 'Lesson', v.id, 'easy' from learn.course_levels v"
                     " join learn.courses c on c.id = v.course_id where c.slug = %s and v.position = %s",

@@ -33,7 +33,7 @@ def complete_course(learn: Learn, user: UUID, course: Course) -> None:
 
 
 def insert_completions(learn: Learn, rows: list[tuple[UUID, Lesson]]) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
         " select u, l, 'completed' from unnest(%s::uuid[], %s::bigint[]) with ordinality t(u, l, n)"
         " order by n",
@@ -101,7 +101,7 @@ def test_refusals_of_enrolment(learn: Learn, user: UUID) -> None:
     for at in ("2035-06-13 12:06", "2035-05-01 12:00"):
         with learn.refuses("LX001"):
             learn.enroll_in_course(user, course, at=at)
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.enroll_in_course(user, course)
 
@@ -158,7 +158,7 @@ def test_enrolling_counts_lessons_that_were_completed_before_they_were_in_the_co
 ) -> None:
     lesson, course = learn.make_lesson(0, difficulty="hard"), learn.make_course(1)
     learn.complete_lesson(user, lesson, time_spent_seconds=90)
-    learn.connection.execute("update learn.lessons set course_id = %s where id = %s", [course.id, lesson.id])
+    learn.run("update learn.lessons set course_id = %s where id = %s", [course.id, lesson.id])
     assert learn.course_progress(user, course) is None
     learn.enroll_in_course(user, course)
     assert progress(learn, user, course) == CourseProgress(
@@ -170,7 +170,7 @@ def test_enrolling_counts_lessons_that_were_completed_before_they_were_in_the_co
 def test_enrolling_in_a_course_that_is_complete_already_completes_it(learn: Learn, user: UUID) -> None:
     lesson, course = learn.make_lesson(0), learn.make_course(completion_xp=30)
     learn.complete_lesson(user, lesson)
-    learn.connection.execute("update learn.lessons set course_id = %s where id = %s", [course.id, lesson.id])
+    learn.run("update learn.lessons set course_id = %s where id = %s", [course.id, lesson.id])
     learn.set_clock(LATER)
     assert learn.enroll_in_course(user, course).xp_awarded == 30
     assert progress(learn, user, course).completed_at == NOON
@@ -180,7 +180,7 @@ def test_a_row_written_by_the_owner_enrols(learn: Learn, user: UUID) -> None:
     course = learn.make_course()
     level = learn.make_course_level(course)
     learn.make_lesson(0, level=level)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_course_progress (user_id, course_id, enrolled_at, lessons_completed,"
         " total_lessons) values (%s, %s, '2035-01-01', 5, 9)",
         [user, course.id],
@@ -195,7 +195,7 @@ def test_a_row_written_by_the_owner_enrols(learn: Learn, user: UUID) -> None:
 def test_an_imported_completion_pays_counts_and_moves_the_track(learn: Learn, user: UUID) -> None:
     track = learn.make_track()
     course = learn.make_course(3, track=track, completion_xp=30)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_course_progress (user_id, course_id, enrolled_at, completed_at)"
         " values (%s, %s, '2035-01-01', '2035-02-01 12:00+0')",
         [user, course.id],
@@ -228,7 +228,7 @@ def test_a_hundred_users_in_three_courses_by_one_statement_are_as_one_by_one(lea
     ]
 
     def enrol(rows: list[tuple[UUID, Course]]) -> None:
-        learn.connection.execute(
+        learn.run(
             "insert into learn.user_course_progress (user_id, course_id) select * from unnest(%s, %s)",
             [[user for user, _ in rows], [course.id for _, course in rows]],
         )
@@ -288,7 +288,7 @@ def test_an_upsert_of_some_new_and_some_begun_lessons_counts_each_once(
         learn.enroll_in_course(user, course)
     for lesson in made[:begun]:
         learn.start_lesson(user, lesson)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status, time_spent_seconds)"
         " select %s, l, 'completed', 10 from unnest(%s) with ordinality t(l, n) order by n"
         " on conflict (user_id, lesson_id) do update"
@@ -350,7 +350,7 @@ def test_a_prerequisite_that_nobody_can_complete_keeps_nobody_out(learn: Learn, 
     if way != "empty":
         with learn.refuses("LX006"):
             learn.enroll_in_course(user, course)
-        learn.connection.execute(statement[way].encode(), [needed.id])
+        learn.run(statement[way], [needed.id])
     learn.enroll_in_course(user, course)
     assert learn.course_progress(user, course) is not None
 
@@ -399,7 +399,7 @@ def test_an_editor_is_not_kept_from_a_change_by_prerequisites_of_learners(learn:
     lesson = learn.make_lesson(2, course=course)
     learn.submit_query(user, lesson.exercises[0])
     learn.make_course_prerequisite(course, needed)
-    learn.connection.execute("delete from learn.exercises where id = %s", [lesson.exercises[1]])
+    learn.run("delete from learn.exercises where id = %s", [lesson.exercises[1]])
     assert learn.facts(user, "lesson_completed") == []
     complete_course(learn, user, needed)
     learn.enroll_in_course(user, course)
@@ -459,13 +459,13 @@ def test_mastery_follows_a_multiplier_that_changes(learn: Learn, user: UUID) -> 
     easy, _ = (learn.make_lesson(0, course=course, difficulty=key) for key in ("easy", "hard"))
     learn.complete_lesson(user, easy)
     assert progress(learn, user, course).mastery_percentage == Decimal("25.00")
-    learn.connection.execute("update learn.difficulties set xp_multiplier = 1.5 where key = 'hard'")
+    learn.run("update learn.difficulties set xp_multiplier = 1.5 where key = 'hard'")
     assert progress(learn, user, course).mastery_percentage == Decimal("40.00")
-    learn.connection.execute("update learn.difficulties set xp_multiplier = 0 where key = 'easy'")
+    learn.run("update learn.difficulties set xp_multiplier = 0 where key = 'easy'")
     assert progress(learn, user, course).mastery_percentage == Decimal(0)
-    learn.connection.execute("update learn.difficulties set xp_multiplier = 0")
+    learn.run("update learn.difficulties set xp_multiplier = 0")
     assert progress(learn, user, course).mastery_percentage == Decimal(0)
-    learn.connection.execute("update learn.difficulties set xp_multiplier = 1, key = key || '-x'")
+    learn.run("update learn.difficulties set xp_multiplier = 1, key = key || '-x'")
     assert progress(learn, user, course).mastery_percentage == Decimal(50)
 
 
@@ -474,7 +474,7 @@ def test_mastery_follows_a_lesson_whose_difficulty_changes(learn: Learn, user: U
     lesson = learn.make_lesson(0, course=course, difficulty="easy")
     learn.make_lesson(0, course=course, difficulty="easy")
     learn.complete_lesson(user, lesson)
-    learn.connection.execute("update learn.lessons set difficulty = 'hard' where id = %s", [lesson.id])
+    learn.run("update learn.lessons set difficulty = 'hard' where id = %s", [lesson.id])
     assert progress(learn, user, course).mastery_percentage == Decimal(75)
 
 
@@ -502,22 +502,22 @@ def test_time_and_last_activity_are_those_of_the_lessons(learn: Learn, user: UUI
     learn.set_clock(LATER)
     learn.complete_lesson(user, one, time_spent_seconds=5)
     assert activity(learn, user) == (80, moment(LATER))
-    learn.connection.execute("update learn.user_lesson_progress set time_spent_seconds = 20")
+    learn.run("update learn.user_lesson_progress set time_spent_seconds = 20")
     assert activity(learn, user)[0] == 60
-    learn.connection.execute("delete from learn.user_lesson_progress where lesson_id = %s", [one.id])
+    learn.run("delete from learn.user_lesson_progress where lesson_id = %s", [one.id])
     assert activity(learn, user)[0] == 40
 
 
 def test_time_in_a_lesson_that_is_not_completed_counts_too(learn: Learn, user: UUID) -> None:
     course = learn.make_course(1)
     (lesson,) = lessons(learn, course)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status, time_spent_seconds)"
         " values (%s, %s, 'in_progress', 30)",
         [user, lesson.id],
     )
     learn.enroll_in_course(user, course)
-    learn.connection.execute("update learn.user_lesson_progress set time_spent_seconds = 45")
+    learn.run("update learn.user_lesson_progress set time_spent_seconds = 45")
     assert activity(learn, user)[0] == 45
 
 
@@ -534,9 +534,7 @@ def test_deleted_lesson_progress_lowers_the_numbers_and_keeps_the_completion(
     track = learn.make_track()
     course = learn.make_course(2, track=track, completion_xp=40)
     complete_course(learn, user, course)
-    learn.connection.execute(
-        "delete from learn.user_lesson_progress where lesson_id = %s", [lessons(learn, course)[0].id]
-    )
+    learn.run("delete from learn.user_lesson_progress where lesson_id = %s", [lessons(learn, course)[0].id])
     now = progress(learn, user, course)
     assert (now.status, now.lessons_completed, now.completion_percentage) == ("completed", 1, Decimal(50))
     assert learn.track_progress(user, track) == TrackProgress("completed", 1, 1, Decimal(100), NOON)
@@ -547,7 +545,7 @@ def test_a_deleted_enrolment_leaves_the_track_without_it(learn: Learn, user: UUI
     track = learn.make_track()
     course = learn.make_course(1, track=track)
     complete_course(learn, user, course)
-    learn.connection.execute("delete from learn.user_course_progress where user_id = %s", [user])
+    learn.run("delete from learn.user_course_progress where user_id = %s", [user])
     assert learn.track_progress(user, track) == TrackProgress("completed", 0, 1, Decimal(0), NOON)
 
 
@@ -591,7 +589,7 @@ def test_losing_the_last_missing_course_completes_the_track(learn: Learn, user: 
         "emptied": "update learn.lessons set is_published = false where course_id = %s",
         "moved": f"update learn.courses set track_id = {other.id} where id = %s",
     }
-    learn.connection.execute(statement[way].encode(), [course.id])
+    learn.run(statement[way], [course.id])
     assert learn.track_progress(user, track) == TrackProgress("completed", 1, 1, Decimal(100), NOON)
 
 
@@ -600,17 +598,17 @@ def test_a_course_moved_to_another_track_moves_both(learn: Learn, user: UUID) ->
     course = learn.make_course(1, track=one)
     complete_course(learn, user, course)
     assert learn.track_progress(user, one) == TrackProgress("in_progress", 1, 2, Decimal(50), None)
-    learn.connection.execute("update learn.courses set track_id = %s where id = %s", [two.id, course.id])
+    learn.run("update learn.courses set track_id = %s where id = %s", [two.id, course.id])
     assert learn.track_progress(user, one) == TrackProgress("not_started", 0, 1, Decimal(0), None)
     assert learn.track_progress(user, two) == TrackProgress("in_progress", 1, 2, Decimal(50), None)
-    learn.connection.execute("update learn.courses set track_id = null where id = %s", [course.id])
+    learn.run("update learn.courses set track_id = null where id = %s", [course.id])
     assert learn.track_progress(user, two) == TrackProgress("not_started", 0, 1, Decimal(0), None)
 
 
 def test_a_completed_course_put_into_a_track_completes_it(learn: Learn, user: UUID) -> None:
     course, track = learn.make_course(1), learn.make_track()
     complete_course(learn, user, course)
-    learn.connection.execute("update learn.courses set track_id = %s where id = %s", [track.id, course.id])
+    learn.run("update learn.courses set track_id = %s where id = %s", [track.id, course.id])
     assert learn.track_progress(user, track) == TrackProgress("completed", 1, 1, Decimal(100), NOON)
     assert learn.ledger(user)[-1] == (200, "track_completed", str(track.id))
 
@@ -624,7 +622,7 @@ def test_the_dashboard_tells_the_courses_under_way(learn: Learn, user: UUID) -> 
     learn.enroll_in_course(user, new)
     learn.complete_lesson(user, lessons(learn, begun)[0])
     learn.enroll_in_course(user, hidden)
-    learn.connection.execute("update learn.courses set is_published = false where id = %s", [hidden.id])
+    learn.run("update learn.courses set is_published = false where id = %s", [hidden.id])
     board = learn.dashboard(user)
     assert (board["courses_enrolled"], board["courses_completed"]) == (4, 1)
     assert [(row["slug"], row["completion_percentage"]) for row in board["current_courses"]] == [
@@ -635,7 +633,7 @@ def test_the_dashboard_tells_the_courses_under_way(learn: Learn, user: UUID) -> 
 
 def test_completion_facts_name_the_course(learn: Learn, user: UUID) -> None:
     course = learn.make_course(1, category="web", difficulty="advanced", track=learn.make_track(slug="t"))
-    learn.connection.execute("update learn.courses set language = 'python' where id = %s", [course.id])
+    learn.run("update learn.courses set language = 'python' where id = %s", [course.id])
     complete_course(learn, user, course)
     found: Any = learn.value(
         "select properties from learn.activity_log where user_id = %s and activity_type = 'course_completed'",
@@ -651,7 +649,7 @@ def test_completion_facts_name_the_course(learn: Learn, user: UUID) -> None:
 
 
 def test_a_badge_for_courses_of_a_category_is_a_row(learn: Learn, user: UUID) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.metrics (key, activity_type, aggregate, filter, scope_property)"
         " values ('courses_by_category', 'course_completed', 'count', %s, 'category')",
         [Jsonb({})],
@@ -672,9 +670,7 @@ def test_a_rebuild_leaves_what_live_processing_left(learn: Learn, user: UUID) ->
         learn.complete_lesson(user, lesson, time_spent_seconds=10)
     learn.enroll_in_course(user, learn.make_course(2))
     complete_course(learn, user, learn.make_course(2, track=track))
-    learn.connection.execute(
-        "update learn.course_levels set is_published = false where id = %s", [levels[1].id]
-    )
+    learn.run("update learn.course_levels set is_published = false where id = %s", [levels[1].id])
     before = snapshot(learn, [user])
     learn.rebuild_user(user)
     assert differences(snapshot(learn, [user]), before) == {}
@@ -716,14 +712,14 @@ def test_a_chosen_tier_is_kept_with_the_enrolment(learn: Learn, user: UUID, tier
     with learn.refuses("LX001"):
         learn.choose_difficulty(user, tiered, "unheard-of")
     with learn.fails("23503"):
-        learn.connection.execute("update learn.user_course_progress set preferred_difficulty = 'x'")
+        learn.run("update learn.user_course_progress set preferred_difficulty = 'x'")
     with learn.refuses("LX010"):
         learn.choose_difficulty(learn.make_user(), tiered, "easy")
     with learn.refuses("LX003"):
         learn.choose_difficulty(user, 0, "easy")
     with learn.refuses("LX002"):
         learn.choose_difficulty(uuid4(), tiered, "easy")
-    learn.connection.execute("update learn.courses set is_published = false where id = %s", [tiered.id])
+    learn.run("update learn.courses set is_published = false where id = %s", [tiered.id])
     with learn.refuses("LX004"):
         learn.choose_difficulty(user, tiered, "easy")
 

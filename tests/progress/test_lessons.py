@@ -153,7 +153,7 @@ def test_rows_written_straight_into_lesson_progress_do_all_that_the_function_doe
     called, written = learn.make_user(), learn.make_user()
     for lesson in lessons:
         learn.complete_lesson(called, lesson, 100)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status, score)"
         " select %s, l, 'completed', 100 from unnest(%s::bigint[]) l",
         [written, [lesson.id for lesson in lessons]],
@@ -166,7 +166,7 @@ def test_rows_written_straight_into_lesson_progress_do_all_that_the_function_doe
 
 def test_a_row_that_is_updated_to_completed_pays(learn: Learn, user: UUID, lesson: Lesson) -> None:
     learn.start_lesson(user, lesson)
-    learn.connection.execute(
+    learn.run(
         "update learn.user_lesson_progress set completed_at = '2035-06-13 11:00+00' where user_id = %s",
         [user],
     )
@@ -179,7 +179,7 @@ def test_a_row_that_is_updated_to_completed_pays(learn: Learn, user: UUID, lesso
 def test_one_statement_completes_lessons_of_many_users(learn: Learn, lesson: Lesson) -> None:
     learn.make_track(lesson)
     users = [learn.make_user() for _ in range(20)]
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
         " select u, %s, 'completed' from unnest(%s::uuid[]) u",
         [lesson.id, users],
@@ -193,14 +193,12 @@ def test_one_statement_completes_lessons_of_many_users(learn: Learn, lesson: Les
 def test_a_completion_cannot_be_taken_away(learn: Learn, user: UUID, lesson: Lesson, change: str) -> None:
     learn.complete_lesson(user, lesson)
     with learn.refuses("LX009"):
-        learn.connection.execute(
-            f"update learn.user_lesson_progress set {change} where user_id = %s".encode(), [user]
-        )
+        learn.run(f"update learn.user_lesson_progress set {change} where user_id = %s", [user])
 
 
 def test_the_date_of_a_completion_stays(learn: Learn, user: UUID, lesson: Lesson) -> None:
     learn.complete_lesson(user, lesson)
-    learn.connection.execute(
+    learn.run(
         "update learn.user_lesson_progress set completed_at = '2035-06-01 00:00+00' where user_id = %s",
         [user],
     )
@@ -212,7 +210,7 @@ def test_deleting_a_completion_lowers_the_percentage_and_keeps_what_was_paid(
 ) -> None:
     track = learn.make_track(lesson, learn.make_lesson(0))
     learn.complete_lesson(user, lesson)
-    learn.connection.execute("delete from learn.user_lesson_progress where user_id = %s", [user])
+    learn.run("delete from learn.user_lesson_progress where user_id = %s", [user])
     progress = learn.track_progress(user, track)
     assert progress is not None
     assert (progress.items_completed, progress.total_items) == (0, 2)
@@ -222,7 +220,7 @@ def test_deleting_a_completion_lowers_the_percentage_and_keeps_what_was_paid(
 def test_an_old_import_has_its_own_dates(learn: Learn, user: UUID) -> None:
     """The owner's rows may lie further back than a caller's."""
     imported = learn.make_lesson(1)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.query_submissions (user_id, exercise_id, query_text, is_correct, submitted_at)"
         " values (%s, %s, 'select 1', true, '2001-02-03 04:05+00')",
         [user, imported.exercises[0]],

@@ -39,13 +39,11 @@ TIERS = ("easy", "medium", "hard")
 
 
 def flip(learn: Learn, table: str, row: int, published: bool = False) -> None:
-    learn.connection.execute(
-        f"update learn.{table} set is_published = %s where id = %s".encode(), [published, row]
-    )
+    learn.run(f"update learn.{table} set is_published = %s where id = %s", [published, row])
 
 
 def insert_completions(learn: Learn, user: UUID, *lessons: Lesson) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
         " select %s, l, 'completed' from unnest(%s) with ordinality t(l, n) order by n",
         [user, [lesson.id for lesson in lessons]],
@@ -53,7 +51,7 @@ def insert_completions(learn: Learn, user: UUID, *lessons: Lesson) -> None:
 
 
 def insert_solutions(learn: Learn, user: UUID, *exercises: int) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.query_submissions (user_id, exercise_id, query_text, is_correct)"
         " select %s, e, 'select 1', true from unnest(%s) with ordinality t(e, n) order by n",
         [user, list(exercises)],
@@ -193,12 +191,12 @@ def test_a_lesson_of_a_locked_level_is_refused_whoever_writes_it(
 
 def test_a_row_that_is_updated_to_completed_in_a_locked_level_is_refused(learn: Learn, user: UUID) -> None:
     c = Leveled(learn, ("easy",), ("easy",))
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status) values (%s, %s, 'in_progress')",
         [user, c.lessons[1][0].id],
     )
     with learn.refuses("LX005"):
-        learn.connection.execute("update learn.user_lesson_progress set status = 'completed'")
+        learn.run("update learn.user_lesson_progress set status = 'completed'")
 
 
 def test_another_user_s_unlock_opens_nothing(learn: Learn, user: UUID) -> None:
@@ -220,9 +218,7 @@ def test_a_completed_lesson_may_be_completed_again_behind_a_lock(learn: Learn, u
     c = Leveled(learn, ("easy",), ("easy",))
     lesson = learn.make_lesson(0)
     learn.complete_lesson(user, lesson)
-    learn.connection.execute(
-        "update learn.lessons set course_level_id = %s where id = %s", [c.levels[1].id, lesson.id]
-    )
+    learn.run("update learn.lessons set course_level_id = %s where id = %s", [c.levels[1].id, lesson.id])
     assert learn.complete_lesson(user, lesson, time_spent_seconds=3).xp_awarded == 0
     assert learn.start_lesson(user, lesson).xp_awarded == 0
 
@@ -309,7 +305,7 @@ def test_a_statement_that_solves_levels_in_any_order_completes_them_all(learn: L
 def test_a_solved_lesson_moved_out_from_behind_a_lock_completes(learn: Learn, user: UUID) -> None:
     c = Leveled(learn, ("easy",), ("easy",), exercises=1)
     insert_solutions(learn, user, c.lessons[1][0].exercises[0])
-    learn.connection.execute(
+    learn.run(
         "update learn.lessons set course_id = null, course_level_id = null where id = %s",
         [c.lessons[1][0].id],
     )
@@ -334,9 +330,7 @@ def test_turning_to_any_completes_levels_that_are_so_by_now_in_a_chain(learn: Le
     c = Leveled(learn, TIERS, ("easy",), completion_xp=70)
     extra = learn.make_lesson(0)
     learn.complete_lesson(user, extra)
-    learn.connection.execute(
-        "update learn.lessons set course_level_id = %s where id = %s", [c.levels[1].id, extra.id]
-    )
+    learn.run("update learn.lessons set course_level_id = %s where id = %s", [c.levels[1].id, extra.id])
     learn.complete_lesson(user, c.lessons[0][2])
     learn.set_setting("level_completion_policy", "any")
     assert c.named(learn.unlocked_levels(user)) == [(1, True), (2, True)]

@@ -37,8 +37,8 @@ Act = Callable[[Learn, Scene], object]
 
 
 def write(statement: str) -> Act:
-    return lambda learn, scene: learn.connection.execute(
-        statement.encode(),
+    return lambda learn, scene: learn.run(
+        statement,
         {
             "user": scene.user,
             "first": scene.first.id,

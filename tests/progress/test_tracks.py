@@ -107,7 +107,7 @@ def test_a_difficulty_may_be_renamed_after_it_was_completed(learn: Learn) -> Non
     user, lesson = learn.make_user(), learn.make_lesson(0)
     learn.make_track(lesson, difficulty="advanced")
     learn.complete_lesson(user, lesson)
-    learn.connection.execute("update learn.difficulties set key = 'expert' where key = 'advanced'")
+    learn.run("update learn.difficulties set key = 'expert' where key = 'advanced'")
     assert learn.tuples(
         "select difficulty from learn.user_difficulty_progress where user_id = %s", [user]
     ) == [("expert",)]

@@ -109,9 +109,7 @@ class Stage:
     def build(cls, learn: Learn) -> Stage:
         """Make the sample world."""
         learn.set_clock(START)
-        learn.connection.execute(
-            "insert into learn.difficulties (key, rank, xp_multiplier) values ('gentle', 1, 0.5)"
-        )
+        learn.run("insert into learn.difficulties (key, rank, xp_multiplier) values ('gentle', 1, 0.5)")
         learn.make_metric("question_answered_correctly", "distinct_days", key="days_with_answers")
         for slug, badge in EXTRA_BADGES.items():
             learn.make_achievement(badge.criteria, slug=slug, xp_reward=badge.xp_reward)
@@ -315,7 +313,7 @@ class Play:
                 learner.clock = self.clock
         elif isinstance(step, Move):
             self.models[step.learner].move(step.timezone, timedelta(hours=step.hour))
-            self.learn.connection.execute(
+            self.learn.run(
                 "update learn.users set timezone = %s, day_starts_at = make_time(%s, 0, 0) where id = %s",
                 [step.timezone, step.hour, self.users[step.learner]],
             )
@@ -415,7 +413,7 @@ class Play:
             self.world.paths[step.name].is_published ^= True
             table, number = "learning_paths", self.stage.paths[step.name].id
         statement = f"update learn.{table} set is_published = not is_published where id = %s"
-        self.learn.connection.execute(statement.encode(), [number])
+        self.learn.run(statement, [number])
 
     def _relink(self, step: Relink) -> None:
         if step.kind == "track":
@@ -432,7 +430,7 @@ class Play:
         else:
             items.add(step.item)
             statement = f"insert into learn.{table} ({columns[0]}, {columns[1]}) values (%s, %s)"
-        self.learn.connection.execute(statement.encode(), [container, item])
+        self.learn.run(statement, [container, item])
 
     def differences(self, index: int) -> dict[str, tuple[Any, Any]]:
         """Where the database and the model disagree about a learner: what each says, by name."""

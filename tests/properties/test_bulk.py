@@ -59,7 +59,7 @@ class Classroom:
         """One INSERT of all the rows."""
         values = ", ".join("(" + ", ".join(["%s"] * len(row)) + ")" for row in rows)
         statement = f"insert into learn.{table} ({columns}) values {values}"
-        return lambda: self.learn.connection.execute(statement.encode(), [v for row in rows for v in row])
+        return lambda: self.learn.run(statement, [v for row in rows for v in row])
 
 
 def _plain_facts(rows: Snapshot) -> Snapshot:
@@ -163,7 +163,7 @@ _activities = st.lists(
 
 
 def _cap_answers(room: Classroom) -> None:
-    room.learn.connection.execute(
+    room.learn.run(
         "update learn.xp_rules set daily_cap = 25 where activity_type = 'question_answered_correctly'"
     )
 
@@ -312,18 +312,16 @@ def test_a_hundred_thousand_completions_in_one_statement_pay_each_user_what_is_d
     learn.make_track(*lessons[:50], completion_xp=1000)
     track = learn.make_track(*lessons, completion_xp=None)
     learn.make_path(track)
-    learn.connection.execute(
-        "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 1000) n"
-    )
+    learn.run("insert into learn.users (username) select 'crowd-' || n from generate_series(1, 1000) n")
     rows = [(f"crowd-{user}", lesson.slug) for user in range(1, 1001) for lesson in lessons]
     random.Random(7).shuffle(rows)
-    learn.connection.execute("create temporary table input (username text, slug text) on commit drop")
+    learn.run("create temporary table input (username text, slug text) on commit drop")
     with learn.connection.cursor().copy("copy input from stdin") as copy:
         for row in rows:
             copy.write_row(row)
-    learn.connection.execute("analyze input")
-    learn.connection.execute("set local statement_timeout = '600s'")
-    learn.connection.execute(
+    learn.run("analyze input")
+    learn.run("set local statement_timeout = '600s'")
+    learn.run(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status)"
         " select u.id, l.id, 'completed' from input i"
         " join learn.users u on u.username = i.username join learn.lessons l on l.slug = i.slug"

@@ -386,7 +386,7 @@ class Play:
         assert actual == expected
 
     def _write(self, statement: str, *arguments: Any) -> None:
-        self.learn.connection.execute(statement.encode(), arguments)
+        self.learn.run(statement, arguments)
 
     def _settle_tracks(self, *tracks: int | None) -> None:
         for learner in self.models:

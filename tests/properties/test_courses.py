@@ -51,7 +51,7 @@ class Play:
                     self.add_lesson(self.named("course", number), level or None, TIERS[tier], tier == 1)
         base = self.add_lesson(None, None, "easy", False)
         self.world.track_lessons.add(base)
-        learn.connection.execute(
+        learn.run(
             "insert into learn.track_lessons (track_id, lesson_id, position) values (%s, %s, 1)",
             [self.track.id, self.ids[base]],
         )
@@ -72,7 +72,7 @@ class Play:
         return tables[kind]
 
     def sql(self, statement: str, *arguments: Any) -> Any:
-        return self.learn.connection.execute(statement.encode(), arguments)
+        return self.learn.run(statement, arguments)
 
     def insert(self, name: str, statement: str, *arguments: Any) -> None:
         self.ids[name] = self.sql(f"{statement} returning id", *arguments).fetchone()[0]

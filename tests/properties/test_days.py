@@ -56,10 +56,8 @@ def act(learn: Learn, limits: Limits, user: UUID, by: str) -> None:
             learn.submit_quiz(user, limits.exam, answers)
         return
     for kind in (limits.capped, *[limits.recorded] * 5):
-        learn.connection.execute(
-            "insert into learn.activity_log (user_id, activity_type) values (%s, %s)", [user, kind]
-        )
-    learn.connection.execute(
+        learn.run("insert into learn.activity_log (user_id, activity_type) values (%s, %s)", [user, kind])
+    learn.run(
         "with t as (insert into learn.quiz_attempts (user_id, exam_type, total_questions, correct_answers)"
         " values (%s, %s, 1, 1) returning user_id, id)"
         " insert into learn.user_answers (user_id, quiz_attempt_id, position, question_id, user_answer)"
@@ -94,7 +92,7 @@ def test_hops_bring_no_day_that_is_not_an_active_day(
         user = learn.make_user()
         for hop in hops:
             learn.advance(timedelta(minutes=1))
-            learn.connection.execute(
+            learn.run(
                 "update learn.users set timezone = %s, day_starts_at = make_time(%s, 0, 0) where id = %s",
                 [hop.zone, hop.hour, user],
             )

@@ -95,7 +95,7 @@ def app(learn: Learn) -> Learn:
 def world(learn: Learn, app: Learn) -> World:
     """Everything pays: whatever a type of fact is worth, it is worth once."""
     learn.make_activity_type("reading", xp=9, happens_once=True)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.xp_rules (activity_type, amount)"
         " select t.key, 7 from learn.activity_types t"
         " where t.happens_once and t.key not in ('xp_awarded', 'user_registered')"
@@ -216,7 +216,7 @@ def leave_by_call(learn: Learn, app: Learn, user: UUID, course: Course) -> None:
 
 
 def leave_by_hand(learn: Learn, app: Learn, user: UUID, course: Course) -> None:
-    learn.connection.execute("delete from learn.user_course_progress where user_id = %s", [user])
+    learn.run("delete from learn.user_course_progress where user_id = %s", [user])
 
 
 @pytest.mark.parametrize("leave", [leave_by_call, leave_by_hand])
@@ -234,7 +234,7 @@ def test_leaving_a_course_and_enrolling_again(
         if by_call:
             app.enroll_in_course(user, course)
         else:
-            learn.connection.execute(
+            learn.run(
                 "insert into learn.user_course_progress (user_id, course_id, completed_at)"
                 " values (%s, %s, learn.clock())",
                 [user, course.id],
@@ -251,7 +251,7 @@ def test_a_challenge_of_the_day_that_is_scheduled_again(learn: Learn, app: Learn
     for number in range(3):
         learn.make_daily(challenge, learn.clock().date())
         assert app.submit_daily_challenge(user).xp_awarded == (200 if number == 0 else 0)
-        learn.connection.execute("delete from learn.daily_challenges")
+        learn.run("delete from learn.daily_challenges")
     learn.make_daily(learn.make_challenge((5,)), learn.clock().date())
     assert app.submit_daily_challenge(user).xp_awarded == 0
     learn.advance(days(1))
@@ -263,7 +263,7 @@ def test_a_challenge_of_the_day_that_is_scheduled_again(learn: Learn, app: Learn
 def test_a_level_that_is_made_again(learn: Learn, app: Learn) -> None:
     user, challenge = learn.make_user(), learn.make_challenge((40, 50))
     assert app.submit_level_attempt(user, challenge, 1).xp_awarded == 40
-    learn.connection.execute("delete from learn.challenge_levels where level_number = 1")
+    learn.run("delete from learn.challenge_levels where level_number = 1")
     learn.make_level(challenge, 1, xp=40)
     assert app.submit_level_attempt(user, challenge, 1).xp_awarded == 0
     assert app.submit_level_attempt(user, challenge, 2).xp_awarded == 150
@@ -280,7 +280,7 @@ def test_a_lesson_that_comes_and_goes(learn: Learn, app: Learn) -> None:
         "set is_published = false", "set is_published = true", f"set course_id = {there.id}",
         f"set course_id = {here.id}", "set course_id = null",
     ):  # fmt: skip
-        learn.connection.execute(f"update learn.lessons {change} where id = {lesson.id}".encode())
+        learn.run(f"update learn.lessons {change} where id = {lesson.id}")
         app.complete_lesson(user, other)
         assert learn.stats(user).total_xp == before
     assert learn.metric(user, "lessons_completed") == 2
@@ -289,9 +289,7 @@ def test_a_lesson_that_comes_and_goes(learn: Learn, app: Learn) -> None:
 
 def test_one_question_is_solved_once_by_one_author(learn: Learn, app: Learn) -> None:
     """However many replies they have, and whatever becomes of these; by call and by hand."""
-    learn.connection.execute(
-        "insert into learn.xp_rules (activity_type, amount) values ('solution_accepted', 50)"
-    )
+    learn.run("insert into learn.xp_rules (activity_type, amount) values ('solution_accepted', 50)")
     asker, helper, other = learn.make_user(), learn.make_user(), learn.make_user()
     number = learn.make_discussion(asker)
     one, two, three = (learn.make_reply(helper, number) for _ in range(3))
@@ -300,8 +298,8 @@ def test_one_question_is_solved_once_by_one_author(learn: Learn, app: Learn) -> 
     for reply in (one, two):
         app.delete_reply(helper, reply)
     app.accept_solution(asker, three)
-    learn.connection.execute("update learn.replies set is_solution = false")
-    learn.connection.execute(
+    learn.run("update learn.replies set is_solution = false")
+    learn.run(
         "insert into learn.replies (discussion_id, author_id, content, is_solution)"
         " values (%s, %s, 'x', true)",
         [number, helper],
@@ -320,20 +318,20 @@ def test_a_period_that_is_closed_again(learn: Learn) -> None:
     for _ in range(2):
         assert learn.close_period("day", on="2035-06-13") == 1
         assert learn.stats(user).total_xp == 560
-        learn.connection.execute("delete from learn.closed_periods")
+        learn.run("delete from learn.closed_periods")
 
 
 def test_an_import_that_is_deleted_and_brought_again(learn: Learn) -> None:
     user, challenge = learn.make_user(), learn.make_challenge((5, 5))
 
     def bring(levels: list[int], xp: int) -> int:
-        learn.connection.execute(
+        learn.run(
             "insert into learn.imported_challenge_progress"
             " (user_id, challenge_id, completed_levels, total_xp) values (%s, %s, %s, %s)",
             [user, challenge.id, levels, xp],
         )
         total: int = learn.stats(user).total_xp
-        learn.connection.execute("delete from learn.imported_challenge_progress")
+        learn.run("delete from learn.imported_challenge_progress")
         return total
 
     assert [bring([1], 60), bring([1], 60), bring([1, 2], 80), bring([1], 10)] == [60, 60, 80, 80]
@@ -347,9 +345,9 @@ def test_an_achievement_goes_only_by_being_revoked(learn: Learn, app: Learn) -> 
     slug = learn.make_achievement({"metric": "xp", "at_least": 10}, xp_reward=25)
     app.award_xp(user, 10)
     with learn.refuses("LX009"):
-        learn.connection.execute("delete from learn.user_achievements where user_id = %s", [user])
+        learn.run("delete from learn.user_achievements where user_id = %s", [user])
     with learn.refuses("LX009"):
-        learn.connection.execute("delete from learn.achievements where slug = %s", [slug])
+        learn.run("delete from learn.achievements where slug = %s", [slug])
     learn.revoke_achievement(user, slug)
     assert app.check_achievements(user) == []
     assert learn.stats(user).total_xp == 10
@@ -366,7 +364,7 @@ def test_a_first_score_that_is_full_pays_its_bonus_once_whenever_it_comes(
         if by_call:
             app.complete_lesson(user, lesson, points)
         else:
-            learn.connection.execute(
+            learn.run(
                 "insert into learn.user_lesson_progress as p (user_id, lesson_id, status, score)"
                 " values (%s, %s, 'completed', %s)"
                 " on conflict (user_id, lesson_id) do update set score = excluded.score",
@@ -376,9 +374,9 @@ def test_a_first_score_that_is_full_pays_its_bonus_once_whenever_it_comes(
         return paid
 
     assert [score(points) for points in (None, 100, 100, 20, 100)] == [50, 20, 0, 0, 0]
-    learn.connection.execute("update learn.user_lesson_progress set score = null")
+    learn.run("update learn.user_lesson_progress set score = null")
     assert score(100) == 0
-    learn.connection.execute("delete from learn.user_lesson_progress")
+    learn.run("delete from learn.user_lesson_progress")
     assert [score(points) for points in (None, 100, 20, 100)] == [0, 0, 0, 0]
     assert len(learn.facts(user, "lesson_perfect")) == 1
 
@@ -387,7 +385,7 @@ def test_a_full_score_from_the_start_pays_its_bonus_once(learn: Learn, app: Lear
     user, lesson = learn.make_user(), learn.make_lesson(0)
     assert app.complete_lesson(user, lesson, 100).xp_awarded == 70
     for points in (30, 100, None, 100):
-        learn.connection.execute("update learn.user_lesson_progress set score = %s", [points])
+        learn.run("update learn.user_lesson_progress set score = %s", [points])
     assert learn.stats(user).total_xp == 70
 
 
@@ -402,4 +400,4 @@ HARMLESS = {
 def test_rows_of_learners_are_not_emptied_past_the_memory(learn: Learn) -> None:
     for table in set(progress_tables(learn)) - HARMLESS:
         with learn.refuses("LX009"):
-            learn.connection.execute(f"truncate learn.{table} cascade".encode())
+            learn.run(f"truncate learn.{table} cascade")

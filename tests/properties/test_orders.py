@@ -74,7 +74,7 @@ def outcome(
         for event in sorted(events, key=lambda event: -event.ago):
             at = learn.set_clock(START - timedelta(minutes=event.ago))
             if isinstance(event, Move):
-                learn.connection.execute(
+                learn.run(
                     "update learn.users set timezone = %s, day_starts_at = make_time(%s, 0, 0) where id = %s",
                     [event.zone, event.hour, user],
                 )
@@ -102,7 +102,7 @@ def come_in(learn: Learn, rules: Rules, user: UUID, thing: Thing, at: datetime, 
         with learn.role("learn_app"):
             learn.record_activity(user, kind, None, None, properties, at=at)
     else:
-        learn.connection.execute(
+        learn.run(
             "insert into learn.activity_log (user_id, activity_type, properties, occurred_at)"
             " values (%s, %s, %s, %s)",
             [user, kind, Jsonb(properties), at],

@@ -56,9 +56,7 @@ def stage(db: Connection) -> tuple[Learn, str]:
     """The client and an exam, in a transaction that is rolled back."""
     learn = Learn(db)
     learn.set_clock(START)
-    learn.connection.execute(
-        "insert into learn.xp_rules (activity_type, amount) values ('quiz_completed', 3)"
-    )
+    learn.run("insert into learn.xp_rules (activity_type, amount) values ('quiz_completed', 3)")
     return learn, learn.make_exam(questions=QUESTIONS)
 
 
@@ -84,9 +82,7 @@ def test_any_quizzes_pay_and_count_what_the_rules_say(
     learn, exam = stage
     with learn.connection.transaction(force_rollback=True):
         for fact, cap in caps.items():
-            learn.connection.execute(
-                "update learn.xp_rules set daily_cap = %s where activity_type = %s", [cap, fact]
-            )
+            learn.run("update learn.xp_rules set daily_cap = %s where activity_type = %s", [cap, fact])
         user, model = learn.make_user(timezone=timezone), Model(caps)
         expected = []
         for (total, correct), ago in quizzes:
@@ -110,7 +106,7 @@ def test_any_quizzes_pay_and_count_what_the_rules_say(
         # The same quizzes in one statement, in the order of time.
         in_order = sorted(quizzes, key=lambda quiz: -quiz[1])
         together, again = learn.make_user(timezone=timezone), Model(caps)
-        learn.connection.execute(
+        learn.run(
             "insert into learn.quiz_attempts (user_id, exam_type, total_questions, correct_answers,"
             " completed_at) select %s, %s, t, c, a"
             " from unnest(%s::integer[], %s::integer[], %s::timestamptz[]) q(t, c, a)",

@@ -144,7 +144,7 @@ def begin_again(learn: Learn, world: World, user: UUID, what: str, by: str) -> N
     }
     if by == "owner":
         table = DELETED[sum(map(ord, what)) % len(DELETED)] if what in things else what
-        learn.connection.execute(f"delete from learn.{table} where user_id = %s".encode(), [user])
+        learn.run(f"delete from learn.{table} where user_id = %s", [user])
     elif what in things:
         with learn.role("learn_app"):
             learn.reset_progress(user, "lesson" if what == "solved" else what, things[what])
@@ -200,7 +200,7 @@ def outcome(
         for event in sorted(events, key=lambda event: -event.ago):
             learn.set_clock(START - timedelta(minutes=event.ago))
             if isinstance(event, Move):
-                learn.connection.execute(
+                learn.run(
                     "update learn.users set timezone = %s, day_starts_at = make_time(%s, 0, 0) where id = %s",
                     [event.zone, event.hour, user],
                 )

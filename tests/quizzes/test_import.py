@@ -74,7 +74,7 @@ def test_the_same_id_is_another_question_in_another_exam(learn: Learn, exam: str
 
 def test_a_question_that_was_taken_out_of_quizzes_stays_out(learn: Learn, exam: str) -> None:
     learn.import_questions([question(1)])
-    learn.connection.execute("update learn.questions set is_active = false")
+    learn.run("update learn.questions set is_active = false")
     learn.import_questions([question(1, domain="2")])
     assert learn.value("select is_active from learn.questions", []) is False
 
@@ -170,19 +170,19 @@ def test_what_the_table_itself_refuses(learn: Learn, exam: str) -> None:
         ((exam, "Which?", "A", '{"A": {"text": "a"}}'), "23514"),
     ):
         with learn.fails(code):
-            learn.connection.execute(insert, values)
+            learn.run(insert, values)
     learn.import_questions([question(1)])
     with learn.fails("23505"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.questions (exam_type, external_id, question_text,"
             " correct_answer, options) values (%s, 'Q-1', 'Which?', 'A', %s)",
             [exam, options],
         )
     for key in ("", "Has Spaces", "UPPER"):
         with learn.fails("23514"):
-            learn.connection.execute("insert into learn.exam_types (key, name) values (%s, 'x')", [key])
+            learn.run("insert into learn.exam_types (key, name) values (%s, 'x')", [key])
     with learn.fails("23514"):
-        learn.connection.execute("insert into learn.exam_types (key, name) values ('x', ' ')")
+        learn.run("insert into learn.exam_types (key, name) values ('x', ' ')")
 
 
 def test_a_backend_imports_and_a_reader_does_not(learn: Learn, exam: str) -> None:

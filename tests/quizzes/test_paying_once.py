@@ -42,10 +42,10 @@ def take(request: pytest.FixtureRequest, learn: Learn) -> Take:
         given = [user, exam, of, correct, at]
         if request.param == "by one statement":
             statement = f"with t as ({quiz}) {rows.format('t.user_id, t.id', 'cross join t')}"
-            learn.connection.execute(statement.encode(), [*given, answers])
+            learn.run(statement, [*given, answers])
         else:
             made = learn.tuples(quiz, given)[0]
-            learn.connection.execute(rows.format("%s, %s", "").encode(), [*made, answers])
+            learn.run(rows.format("%s, %s", ""), [*made, answers])
         return learn.stats(user).total_xp - before
 
     return by_function if request.param == "by the function" else by_insert
@@ -83,7 +83,7 @@ def test_the_next_local_day_pays_again(learn: Learn, exam: str, take: Take) -> N
 
 
 def test_a_day_begins_when_the_learner_says(learn: Learn, user: UUID, exam: str, take: Take) -> None:
-    learn.connection.execute("update learn.users set day_starts_at = '04:00' where id = %s", [user])
+    learn.run("update learn.users set day_starts_at = '04:00' where id = %s", [user])
     learn.set_clock("2035-06-13 23:00")
     assert take(user, exam, 3, 5) == 30
     learn.set_clock("2035-06-14 03:59")
@@ -107,7 +107,7 @@ def test_moving_between_zones_is_no_second_day(learn: Learn, exam: str, take: Ta
     learn.set_clock("2035-06-13 12:00")
     assert take(user, exam, 5, 5) == 70
     for zone in ("Pacific/Kiritimati", "Pacific/Honolulu", "Asia/Tokyo", "UTC"):
-        learn.connection.execute("update learn.users set timezone = %s where id = %s", [zone, user])
+        learn.run("update learn.users set timezone = %s where id = %s", [zone, user])
         assert take(user, exam, 4, 5) == 0
     learn.set_clock("2035-06-14 00:00")
     assert take(user, exam, 4, 5) == 40
@@ -138,11 +138,11 @@ def test_a_date_that_began_before_a_move_pays_for_a_question_once(
     first, moved, second, later = (f"2035-06-{time}" for time in times)
     learn.set_clock("2035-06-01")
     user = learn.make_user(timezone=before[0])
-    learn.connection.execute(change, [*before, user])
+    learn.run(change, [*before, user])
     learn.set_clock(first)
     assert take(user, exam, 1, 3) == 10
     learn.set_clock(moved)
-    learn.connection.execute(change, [*after, user])
+    learn.run(change, [*after, user])
     learn.set_clock(second)
     assert take(user, exam, 2, 3) == 10
     learn.set_clock(later)
@@ -151,7 +151,7 @@ def test_a_date_that_began_before_a_move_pays_for_a_question_once(
 
 def test_deleting_quizzes_brings_no_second_payment(learn: Learn, user: UUID, exam: str, take: Take) -> None:
     assert take(user, exam, 4, 5) == 40
-    learn.connection.execute("delete from learn.quiz_attempts where user_id = %s", [user])
+    learn.run("delete from learn.quiz_attempts where user_id = %s", [user])
     assert take(user, exam, 4, 5) == 0
 
 
@@ -199,7 +199,7 @@ def test_a_quiz_without_answers_is_taken_for_questions_that_have_paid(
 def test_what_the_writer_of_a_quiz_says_of_its_answers_is_overruled(
     learn: Learn, user: UUID, exam: str
 ) -> None:
-    learn.connection.execute(
+    learn.run(
         "with t as (insert into learn.quiz_attempts (user_id, exam_type, total_questions, correct_answers)"
         " values (%s, %s, 9, 9) returning user_id, id)"
         " insert into learn.user_answers"
@@ -213,11 +213,11 @@ def test_what_the_writer_of_a_quiz_says_of_its_answers_is_overruled(
 
 
 def test_answers_to_another_exam_are_refused(learn: Learn, user: UUID, exam: str, take: Take) -> None:
-    learn.connection.execute("delete from learn.user_answers")
+    learn.run("delete from learn.user_answers")
     other = learn.make_question(learn.make_exam())
     take(user, exam, 1, 5)
     with learn.refuses("LX001"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.user_answers (user_id, quiz_attempt_id, position, question_id, user_answer)"
             " select user_id, id, 9, %s, 'A' from learn.quiz_attempts",
             [other],

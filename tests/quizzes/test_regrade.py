@@ -17,9 +17,7 @@ def exam(learn: Learn) -> str:
 
 
 def correct_key(learn: Learn, question: int, letter: str) -> None:
-    learn.connection.execute(
-        "update learn.questions set correct_answer = %s where id = %s", [letter, question]
-    )
+    learn.run("update learn.questions set correct_answer = %s where id = %s", [letter, question])
 
 
 def answers(exam: list[int], letters: str) -> list[dict[str, Any]]:
@@ -157,7 +155,7 @@ def test_inactive_learners_are_graded_too_and_an_unknown_question_is_refused(
 ) -> None:
     question = learn.questions(exam)[0]
     learn.submit_quiz(user, exam, answers([question], "B"))
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     correct_key(learn, question, "B")
     assert learn.regrade_question(question) == 1
     for unknown in (0, None):

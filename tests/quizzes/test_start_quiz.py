@@ -21,7 +21,7 @@ def user(learn: Learn) -> UUID:
 @pytest.fixture
 def exam(learn: Learn) -> str:
     exam = learn.make_exam(questions=8)
-    learn.connection.execute("update learn.exam_types set seconds_per_question = 60 where key = %s", [exam])
+    learn.run("update learn.exam_types set seconds_per_question = 60 where key = %s", [exam])
     return exam
 
 
@@ -39,7 +39,7 @@ def reply(learn: Learn, questions: list[int], correct: int) -> list[dict[str, An
 
 
 def test_it_returns_questions_in_order_and_no_key(learn: Learn, user: UUID, exam: str) -> None:
-    learn.connection.execute(
+    learn.run(
         """update learn.questions set options = options || '{"A": {"text": "a", "explanation": "right!"}}'"""
     )
     rows = learn.start_quiz(user, exam, 5)
@@ -70,7 +70,7 @@ def test_the_order_is_another_each_time(learn: Learn, user: UUID, exam: str) -> 
 
 def test_domains_are_the_only_ones_asked(learn: Learn, user: UUID, exam: str) -> None:
     mine = {learn.make_question(exam, domain="2.1"), learn.make_question(exam, domain="3.4")}
-    learn.connection.execute(
+    learn.run(
         "update learn.questions set is_active = false where id = %s",
         [learn.make_question(exam, domain="2.1")],
     )
@@ -179,12 +179,12 @@ def test_what_makes_no_sense_is_refused(learn: Learn, user: UUID, exam: str) -> 
             learn.start_quiz(user, unknown, 5)
     with learn.refuses("LX002"):
         learn.start_quiz(None, exam, 5)
-    learn.connection.execute("update learn.exam_types set is_active = false where key = %s", [exam])
+    learn.run("update learn.exam_types set is_active = false where key = %s", [exam])
     with learn.refuses("LX004"):
         learn.start_quiz(user, exam, 5)
     with learn.refuses("LX004"):
         learn.submit_quiz(user, exam, learn.answers(exam, 5))
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.start_quiz(user, exam, 5)
     assert drawn(learn, user) == []
@@ -212,7 +212,7 @@ def test_no_relation_of_an_app_holds_the_key_of_what_nobody_has_answered(
     learn: Learn, user: UUID, exam: str
 ) -> None:
     """Whatever views and tables there are: a word that stands in the explanations is in none of them."""
-    learn.connection.execute(
+    learn.run(
         "update learn.questions set options ="
         """ '{"A": {"text": "a", "explanation": "the-key-is-here"}, "B": {"text": "b"}}'"""
     )

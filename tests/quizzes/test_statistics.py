@@ -134,7 +134,7 @@ def test_questions_from_the_hardest(quizzes: Quizzes) -> None:
 def test_exams(quizzes: Quizzes) -> None:
     empty = quizzes.learn.make_exam()
     first = next(iter(quizzes.exams))
-    quizzes.learn.connection.execute(
+    quizzes.learn.run(
         "update learn.questions set is_active = false where id = %s", [quizzes.questions[first][0][0]]
     )
     expected: dict[str, tuple[Any, ...]] = {empty: (0, 0, 0, None, None, 0)}
@@ -160,7 +160,7 @@ def test_a_quiz_is_looked_through_afterwards(learn: Learn) -> None:
     user, exam = learn.make_user(), learn.make_exam(questions=3)
     learn.submit_quiz(user, exam, learn.answers(exam, 1))
     gone, *kept = learn.questions(exam)
-    learn.connection.execute("delete from learn.questions where id = %s", [gone])
+    learn.run("delete from learn.questions where id = %s", [gone])
     rows = learn.dicts("select * from learn.quiz_review where user_id = %s order by position", [user])
     assert [(row["question_id"], row["user_answer"], row["correct_answer"]) for row in rows] == [
         (None, "A", "A"),
@@ -173,7 +173,7 @@ def test_a_quiz_is_looked_through_afterwards(learn: Learn) -> None:
 
 @pytest.mark.parametrize("view", ["user_quiz_stats", "user_domain_stats", "quiz_review"])
 def test_one_users_statistics_read_one_users_rows(quizzes: Quizzes, view: str) -> None:
-    quizzes.learn.connection.execute("set local enable_seqscan = off")
+    quizzes.learn.run("set local enable_seqscan = off")
     plan = "\n".join(
         line
         for (line,) in quizzes.learn.tuples(

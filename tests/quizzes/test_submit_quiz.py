@@ -134,9 +134,7 @@ def test_badges_of_one_exam_count_only_its_quizzes(learn: Learn, user: UUID, exa
 
 
 def test_a_cap_for_the_day_cuts_inside_a_quiz(learn: Learn, user: UUID, exam: str) -> None:
-    learn.connection.execute(
-        "update learn.xp_rules set daily_cap = 75 where activity_type = 'question_answered_correctly'"
-    )
+    learn.run("update learn.xp_rules set daily_cap = 75 where activity_type = 'question_answered_correctly'")
     first = learn.submit_quiz(user, exam, learn.answers(exam, 4))
     second = learn.submit_quiz(user, exam, learn.answers(exam, 5))
     third = learn.submit_quiz(user, exam, learn.answers(exam, 2))
@@ -152,16 +150,14 @@ def test_a_cap_for_the_day_cuts_inside_a_quiz(learn: Learn, user: UUID, exam: st
 
 
 def test_without_rules_nothing_is_paid_and_everything_counts(learn: Learn, user: UUID, exam: str) -> None:
-    learn.connection.execute("delete from learn.xp_rules where activity_type like 'qu%%'", [])
+    learn.run("delete from learn.xp_rules where activity_type like 'qu%%'", [])
     assert learn.submit_quiz(user, exam, learn.answers(exam, 5)).xp_awarded == 0
     assert attempts(learn, user)[0][-1] == 0
     assert learn.metric(user, "perfect_quizzes") == 1
 
 
 def test_a_rule_for_taking_quizzes_is_part_of_what_the_quiz_paid(learn: Learn, user: UUID, exam: str) -> None:
-    learn.connection.execute(
-        "insert into learn.xp_rules (activity_type, amount) values ('quiz_completed', 3)"
-    )
+    learn.run("insert into learn.xp_rules (activity_type, amount) values ('quiz_completed', 3)")
     learn.submit_quiz(user, exam, learn.answers(exam, 1))
     assert attempts(learn, user)[0][-1] == 13
 
@@ -176,7 +172,7 @@ def test_what_achievements_pay_is_not_part_of_what_the_quiz_paid(learn: Learn, u
 @pytest.mark.parametrize("number", [90, 200, 500])
 def test_long_quizzes_are_one_statement(learn: Learn, user: UUID, number: int) -> None:
     exam = learn.make_exam()
-    learn.connection.execute(
+    learn.run(
         "insert into learn.questions (exam_type, question_text, correct_answer, options)"
         " select %s, 'Which?', (array['A','B','C'])[1 + n %% 3], %s from generate_series(1, %s) n",
         [exam, Jsonb({letter: {"text": letter} for letter in "ABCD"}), number],
@@ -205,7 +201,7 @@ def test_a_user_must_exist_and_be_active(learn: Learn, user: UUID, exam: str) ->
         learn.submit_quiz(uuid4(), exam, learn.answers(exam, 1))
     with learn.refuses("LX002"):
         learn.submit_quiz(None, exam, learn.answers(exam, 1))
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.submit_quiz(user, exam, learn.answers(exam, 1))
 
@@ -280,11 +276,11 @@ def test_questions_are_of_the_exam_and_active_and_have_the_option(
     assert refusal.detail.startswith("answer 1: ")
 
     first, second, *_ = learn.questions(exam)
-    learn.connection.execute("update learn.questions set is_active = false where id = %s", [first])
+    learn.run("update learn.questions set is_active = false where id = %s", [first])
     with learn.refuses("LX001"):
         learn.submit_quiz(user, exam, [{"question_id": first, "answer": "A"}])
 
-    learn.connection.execute("update learn.questions set options = options - 'D' where id = %s", [second])
+    learn.run("update learn.questions set options = options - 'D' where id = %s", [second])
     with learn.refuses("LX001"):
         learn.submit_quiz(user, exam, [{"question_id": second, "answer": "D"}])
 
@@ -317,7 +313,7 @@ def test_a_retry_with_the_same_key_is_answered_and_changes_nothing(
 def test_editing_a_question_leaves_the_past_as_it_was(learn: Learn, user: UUID, exam: str) -> None:
     learn.submit_quiz(user, exam, learn.answers(exam, 5))
     question = learn.questions(exam)[0]
-    learn.connection.execute("update learn.questions set correct_answer = 'D' where id = %s", [question])
+    learn.run("update learn.questions set correct_answer = 'D' where id = %s", [question])
     assert answers(learn, user)[0][2:5] == ("A", "A", True)
     assert learn.submit_quiz(user, exam, [{"question_id": question, "answer": "A"}]).xp_awarded == 0
     assert [row[2] for row in attempts(learn, user)] == [5, 0]
@@ -326,9 +322,7 @@ def test_editing_a_question_leaves_the_past_as_it_was(learn: Learn, user: UUID, 
 def test_deleting_a_question_leaves_its_answers(learn: Learn, user: UUID, exam: str) -> None:
     learn.submit_quiz(user, exam, learn.answers(exam, 5))
     kept = learn.questions(exam)[1:]
-    learn.connection.execute(
-        "delete from learn.questions where exam_type = %s and id <> all (%s)", [exam, kept]
-    )
+    learn.run("delete from learn.questions where exam_type = %s and id <> all (%s)", [exam, kept])
     assert [row[1] for row in answers(learn, user)] == [None, *kept]
     assert attempts(learn, user) == [(exam, 5, 5, Decimal(100), None, 70)]
     learn.rebuild_user(user)
@@ -337,7 +331,7 @@ def test_deleting_a_question_leaves_its_answers(learn: Learn, user: UUID, exam: 
 
 def test_deleting_a_user_takes_quizzes_and_answers_along(learn: Learn, user: UUID, exam: str) -> None:
     learn.submit_quiz(user, exam, learn.answers(exam, 5))
-    learn.connection.execute("delete from learn.users where id = %s", [user])
+    learn.run("delete from learn.users where id = %s", [user])
     assert attempts(learn, user) == answers(learn, user) == []
 
 
@@ -391,7 +385,7 @@ def test_answers_written_directly_are_graded_whatever_their_writer_says(
 ) -> None:
     right, wrong, lied, bare, skipped = learn.questions(exam)
     attempt = insert_attempt(learn, user, exam, correct_answers=2)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_answers (user_id, quiz_attempt_id, position, question_id, user_answer,"
         " correct_answer, is_correct) select %s, %s, r.*"
         " from (values (1, %s::bigint, 'A', 'A', true), (2, %s, 'B', 'A', false), (3, %s, 'C', 'C', true),"
@@ -410,7 +404,7 @@ def test_answers_written_directly_are_graded_whatever_their_writer_says(
 @pytest.mark.no_integrity
 def test_answers_that_do_not_add_up_are_reported(learn: Learn, user: UUID, exam: str) -> None:
     attempt = insert_attempt(learn, user, exam, total_questions=2, correct_answers=2)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_answers (user_id, quiz_attempt_id, position, question_id, user_answer)"
         " values (%s, %s, 1, %s, 'B')",
         [user, attempt, learn.questions(exam)[0]],
@@ -421,9 +415,9 @@ def test_answers_that_do_not_add_up_are_reported(learn: Learn, user: UUID, exam:
 @pytest.mark.no_integrity
 def test_a_quiz_without_its_fact_is_reported(learn: Learn, user: UUID, exam: str) -> None:
     insert_attempt(learn, user, exam)
-    learn.connection.execute("set local session_replication_role = replica")
-    learn.connection.execute("delete from learn.activity_log where activity_type = 'quiz_completed'")
-    learn.connection.execute("set local session_replication_role = origin")
+    learn.run("set local session_replication_role = replica")
+    learn.run("delete from learn.activity_log where activity_type = 'quiz_completed'")
+    learn.run("set local session_replication_role = origin")
     assert "quizzes_are_facts" in {damage.check_name for damage in learn.check_integrity()}
 
 
@@ -434,7 +428,7 @@ def test_a_quiz_that_notes_more_than_it_was_paid_is_reported(
 ) -> None:
     insert_attempt(learn, user, exam, correct_answers=correct)
     assert learn.check_integrity() == []
-    learn.connection.execute("update learn.quiz_attempts set xp_earned = xp_earned + 1")
+    learn.run("update learn.quiz_attempts set xp_earned = xp_earned + 1")
     assert [damage.check_name for damage in learn.check_integrity()] == ["quizzes_note_what_was_paid"]
 
 
@@ -442,15 +436,15 @@ def test_a_quiz_that_notes_more_than_it_was_paid_is_reported(
 def test_a_quiz_that_was_changed_by_hand_is_reported(learn: Learn, user: UUID, exam: str) -> None:
     """Its metrics count what it was; and answers that are changed with it make it no better."""
     learn.submit_quiz(user, exam, learn.answers(exam, 3))
-    learn.connection.execute("update learn.user_answers set user_answer = 'A', is_correct = true")
-    learn.connection.execute("update learn.quiz_attempts set correct_answers = 5")
+    learn.run("update learn.user_answers set user_answer = 'A', is_correct = true")
+    learn.run("update learn.quiz_attempts set correct_answers = 5")
     assert [damage.check_name for damage in learn.check_integrity()] == ["quizzes_count_as_they_are"]
 
 
 @pytest.mark.no_integrity
 def test_a_question_that_has_paid_twice_on_a_day_is_reported(learn: Learn, user: UUID, exam: str) -> None:
     learn.submit_quiz(user, exam, learn.answers(exam, 1))
-    learn.connection.execute("delete from learn_internal.paid_questions")
+    learn.run("delete from learn_internal.paid_questions")
     learn.submit_quiz(user, exam, learn.answers(exam, 1))
     assert [damage.check_name for damage in learn.check_integrity()] == ["questions_pay_once_a_day"]
 
@@ -466,9 +460,7 @@ def test_what_is_taken_back_or_recorded_from_outside_leaves_the_note_of_a_quiz(
 
 
 def test_a_thousand_attempts_in_one_statement_leave_what_single_ones_do(learn: Learn, exam: str) -> None:
-    learn.connection.execute(
-        "update learn.xp_rules set daily_cap = 400 where activity_type = 'question_answered_correctly'"
-    )
+    learn.run("update learn.xp_rules set daily_cap = 400 where activity_type = 'question_answered_correctly'")
     users = [learn.make_user() for _ in range(4)]
     single = [learn.make_user() for _ in range(4)]
     select = (
@@ -480,9 +472,9 @@ def test_a_thousand_attempts_in_one_statement_leave_what_single_ones_do(learn: L
         "insert into learn.quiz_attempts"
         " (user_id, exam_type, total_questions, correct_answers, time_taken_seconds, completed_at) "
     )
-    learn.connection.execute((insert + select).encode(), [users, exam, 0, 999])
+    learn.run((insert + select), [users, exam, 0, 999])
     for number in range(1000):
-        learn.connection.execute((insert + select).encode(), [single, exam, number, number])
+        learn.run((insert + select), [single, exam, number, number])
     for one, other in zip(users, single, strict=True):
         assert attempts(learn, one) == attempts(learn, other)
         assert [row[:2] for row in learn.ledger(one)] == [row[:2] for row in learn.ledger(other)]
@@ -555,9 +547,8 @@ def test_an_answer_that_cannot_be_is_refused_by_its_table(
         **values,
     }
     with learn.fails(constraint):
-        learn.connection.execute(
-            f"insert into learn.user_answers ({', '.join(row)})"
-            f" values ({', '.join(['%s'] * len(row))})".encode(),
+        learn.run(
+            f"insert into learn.user_answers ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
             list(row.values()),
         )
 
@@ -566,10 +557,10 @@ def test_positions_and_questions_of_a_quiz_are_unique(learn: Learn, user: UUID, 
     learn.submit_quiz(user, exam, learn.answers(exam, 5))
     for column in ("position", "question_id"):
         with learn.fails("23505"):
-            learn.connection.execute(
+            learn.run(
                 f"update learn.user_answers set {column} ="
                 f" (select max({column}) from learn.user_answers where user_id = %s)"
-                f" where user_id = %s and position = 1".encode(),
+                f" where user_id = %s and position = 1",
                 [user, user],
             )
 
@@ -577,7 +568,7 @@ def test_positions_and_questions_of_a_quiz_are_unique(learn: Learn, user: UUID, 
 def test_an_answer_belongs_to_a_quiz_of_the_same_user(learn: Learn, user: UUID, exam: str) -> None:
     attempt = insert_attempt(learn, user, exam)
     with learn.fails("23503"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.user_answers (user_id, quiz_attempt_id, position, question_id, user_answer)"
             " values (%s, %s, 1, %s, 'A')",
             [learn.make_user(), attempt, learn.questions(exam)[0]],
@@ -586,7 +577,7 @@ def test_an_answer_belongs_to_a_quiz_of_the_same_user(learn: Learn, user: UUID, 
 
 def test_deleting_a_quiz_takes_its_answers_along_and_no_xp(learn: Learn, user: UUID, exam: str) -> None:
     learn.submit_quiz(user, exam, learn.answers(exam, 5))
-    learn.connection.execute("delete from learn.quiz_attempts where user_id = %s", [user])
+    learn.run("delete from learn.quiz_attempts where user_id = %s", [user])
     assert answers(learn, user) == []
     assert learn.stats(user).total_xp == 70
 
@@ -596,8 +587,8 @@ def test_an_exam_with_questions_or_quizzes_stays_and_may_be_renamed(
 ) -> None:
     learn.submit_quiz(user, exam, learn.answers(exam, 5))
     with learn.fails("23503"):
-        learn.connection.execute("delete from learn.exam_types where key = %s", [exam])
-    learn.connection.execute("update learn.exam_types set key = 'renamed' where key = %s", [exam])
+        learn.run("delete from learn.exam_types where key = %s", [exam])
+    learn.run("update learn.exam_types set key = 'renamed' where key = %s", [exam])
     assert attempts(learn, user)[0][0] == "renamed"
     assert len(learn.questions("renamed")) == 5
 
@@ -617,7 +608,7 @@ def test_a_backend_may_call_and_read_and_not_write(learn: Learn, user: UUID, exa
             "delete from learn.exam_types",
         ):
             with learn.fails("42501"):
-                learn.connection.execute(statement.encode())
+                learn.run(statement)
         with learn.fails("42501"):
             insert_attempt(learn, user, exam)
     with learn.role("learn_readonly"):
@@ -629,6 +620,6 @@ def test_a_backend_may_call_and_read_and_not_write(learn: Learn, user: UUID, exa
 def test_a_failing_statement_of_the_caller_undoes_the_quiz(learn: Learn, user: UUID, exam: str) -> None:
     with learn.fails("22012"):
         learn.submit_quiz(user, exam, learn.answers(exam, 5))
-        learn.connection.execute("select 1 / 0")
+        learn.run("select 1 / 0")
     assert attempts(learn, user) == []
     assert learn.stats(user).total_xp == 0

@@ -301,8 +301,8 @@ def test_a_learner_goes_all_the_way(learn: Learn) -> None:
     assert learn.tuples("select username from learn.public_profiles where user_id = %s", [bob]) == [
         ("bob-alone",)
     ]
-    learn.connection.execute("reset role")
+    learn.run("reset role")
     become(learn.connection, bob)
     learn.vote(bob, discussion=discussion)
     assert learn.value("select count(*) from learn.user_course_progress") == 0
-    learn.connection.execute("reset role")
+    learn.run("reset role")

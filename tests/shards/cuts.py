@@ -183,7 +183,7 @@ def _question(side: Side, name: str) -> list[Any]:
         side.learn.submit_quiz(user, exam, answers)
     query = "update learn.questions set correct_answer = 'B' where id = %s"
     question = answers[-1]["question_id"]
-    side.edit(lambda learn: learn.connection.execute(query.encode(), [question]))
+    side.edit(lambda learn: learn.run(query, [question]))
     return [question]
 
 
@@ -253,14 +253,14 @@ def set_stage(shards: Shards) -> None:
                 learn.make_exam(f"cut-{number}", questions=6)
             for slug in ("first", "second"):
                 learn.make_lesson(0, slug=f"cut-{slug}", course=course)
-            learn.connection.execute(
+            learn.run(
                 "insert into learn.period_rewards (metric, period, rank_from, rank_to, xp)"
                 " values ('xp', 'day', 1, 2, 500)"
             )
-            learn.connection.execute(PAID)
+            learn.run(PAID)
     shards.sync()
     for name in ("plain", "home", *SHARDS):
         with shards.open(name) as learn:
-            learn.connection.execute("select learn_internal.set_clock(%s)", [START])
+            learn.run("select learn_internal.set_clock(%s)", [START])
     with shards.open("proxy") as proxy:
         proxy.connection.execute((ROOT / "tests/shards/cuts.sql").read_bytes())

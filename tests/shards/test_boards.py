@@ -100,7 +100,7 @@ def test_boards_refuse_what_they_refuse_on_one_database(proxy: Learn, learners: 
         f"learn.user_rank('{learners[1]}', 'week', 'nonsense')",
     ):
         with raises_lx("LX001"):
-            proxy.connection.execute(f"select * from {call}".encode())
+            proxy.run(f"select * from {call}")
     with raises_lx("LX002"):
         proxy.user_rank("00000000-0000-0000-0000-000000000000")
     with raises_lx("LX007"):
@@ -116,7 +116,7 @@ def test_a_period_is_closed_once_over_all_shards_whatever_dies(
         score = 100 if number % 2 else 60
         proxy.complete_lesson(user, lesson(shards), occurred_at=f"{day} 12:00+00", score=score)
     with shards.open("home") as home:
-        home.connection.execute(
+        home.run(
             "insert into learn.period_rewards (metric, period, rank_from, rank_to, xp)"
             " values ('xp', 'day', 1, 3, 500) on conflict do nothing"
         )
@@ -124,12 +124,12 @@ def test_a_period_is_closed_once_over_all_shards_whatever_dies(
     expected = ranked(standings(shards, "day", "xp", day))
     before = {user: total(shards, user) for _, user, _ in expected}
     with shards.open("proxy") as owner:
-        owner.connection.execute("set role learn_owner")
+        owner.run("set role learn_owner")
         owner.tuples("select * from learn_proxy.freeze_period('xp', 'day', %s)", [day])
         # one shard has been told, the others not: a proxy that died in between
         ranks = {str(value): rank for rank, _, value in expected}
         with shards.open("two") as shard:
-            shard.connection.execute(
+            shard.run(
                 "select learn_shard.close_period('xp', 'day', %s, %s, %s)",
                 [day, psycopg.types.json.Jsonb(ranks), len(expected)],
             )

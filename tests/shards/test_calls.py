@@ -69,7 +69,7 @@ def test_names_are_unique_over_all_shards(shards: Shards, proxy: Learn) -> None:
         with raises_lx("LX001"):
             proxy.register_user(f"other-{number}", email="ZOE@example.org")
     with raises_lx("LX010"), shards.open("one") as shard:
-        shard.connection.execute("insert into learn.users (username) values ('by hand')")
+        shard.run("insert into learn.users (username) values ('by hand')")
 
 
 def test_content_of_home_comes_to_the_shards_and_is_refused_there(shards: Shards, proxy: Learn) -> None:
@@ -84,13 +84,13 @@ def test_content_of_home_comes_to_the_shards_and_is_refused_there(shards: Shards
     shards.sync()
     assert proxy.complete_lesson(user, new).xp_awarded >= 30
     with shards.open("home") as home:
-        home.connection.execute("update learn.lessons set is_published = false where id = %s", [new])
+        home.run("update learn.lessons set is_published = false where id = %s", [new])
     shards.sync()
     with raises_lx("LX004"):
         proxy.complete_lesson(user, new)
     for statement in ("update learn.lessons set title = 'X'", "delete from learn.xp_rules"):
         with raises_lx("LX010"), shards.open("one") as shard:
-            shard.connection.execute(statement.encode())
+            shard.run(statement)
 
 
 def content_of(client: Learn) -> dict[str, Any]:
@@ -160,9 +160,9 @@ def exchange(home: Learn) -> list[str]:
         try:
             with home.connection.transaction():
                 made = home.value("select learn_shard.drop_keys()")
-                home.connection.execute(swap.encode(), [row[0] for row in rows] * 2)
+                home.run(swap, [row[0] for row in rows] * 2)
                 for statement in made:
-                    home.connection.execute(statement.encode())
+                    home.run(statement)
         except psycopg.DatabaseError as error:
             if error.sqlstate != "LX001":  # a curve has an order
                 raise
@@ -184,17 +184,17 @@ def test_unique_values_of_content_change_hands(shards: Shards) -> None:
             "insert into learn.lessons (slug, title, lesson_type) select 'chain-' || n, 'Chain', 'reading'"
             " from unnest(%s::text[]) n"
         )
-        home.connection.execute(insert, [["a", "b", "c", "d"]])
+        home.run(insert, [["a", "b", "c", "d"]])
         shards.sync()
-        home.connection.execute("delete from learn.lessons where slug = 'chain-a'")
+        home.run("delete from learn.lessons where slug = 'chain-a'")
         for old, new in (("b", "a"), ("c", "b"), ("d", "c")):
             rename = "update learn.lessons set slug = 'chain-' || %s::text where slug = 'chain-' || %s::text"
-            home.connection.execute(rename, [new, old])
-        home.connection.execute(insert, [["d"]])
+            home.run(rename, [new, old])
+        home.run(insert, [["d"]])
         chain = home.tuples(slugs)
         shards.sync()
         test_every_shard_has_the_content_of_home_row_by_row(shards)
-        home.connection.execute("delete from learn.lessons where slug ~ '^chain-'")
+        home.run("delete from learn.lessons where slug ~ '^chain-'")
     for name in SHARDS:
         with shards.open(name) as shard:
             assert shard.tuples(slugs) == chain

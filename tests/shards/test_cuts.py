@@ -81,7 +81,7 @@ class Theatre:
         steps = [said.removeprefix("step ") for said in self.proxy.steps if said.startswith("step ")]
         if how == "process" and is_cut:
             self.wait()
-        self.proxy.owner("proxy").connection.execute("truncate cut.here")
+        self.proxy.owner("proxy").run("truncate cut.here")
         if is_cut:
             self.cuts[how] += 1
             if drains:
@@ -116,7 +116,7 @@ class Theatre:
         deadline = time.monotonic() + 30
         with contextlib.suppress(psycopg.OperationalError):
             while time.monotonic() < deadline:
-                self.proxy.owner("proxy").connection.execute("select")
+                self.proxy.owner("proxy").run("select")
         self.plain.reset()
         self.proxy.reset()
         while not self.shards.cluster.is_up("proxy"):
@@ -168,10 +168,10 @@ def test_what_a_call_has_earned_is_its_answer_whoever_tells_the_shard(stage: Sha
     proxy = Side(stage, "proxy")
     first, other = proxy.learners("told", 2)
     with stage.open("proxy") as owner:
-        owner.connection.execute("set role learn_owner")
+        owner.run("set role learn_owner")
         for key in ("one", "two"):
             home = "select learn_proxy.home_post_discussion(%s, %s, 'What is it?', p_idempotency_key => %s)"
-            owner.connection.execute(home, [first, f"A question {key}", key])
+            owner.run(home, [first, f"A question {key}", key])
             assert proxy.learn.post_discussion(other, key=f"{key} of the other").xp_awarded == 7
             if key == "one":
                 stage.drain()

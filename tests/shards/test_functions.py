@@ -146,9 +146,9 @@ def test_the_router_may_do_no_more_than_backends(shards: Shards) -> None:
     with shards.open("proxy", "learn_app") as proxy:
         for call in ("learn_proxy.drain()", "learn_proxy.take(null, null)"):
             with pytest.raises(Exception, match="permission denied"):
-                proxy.connection.execute(f"select {call}".encode())
+                proxy.run(f"select {call}")
         with pytest.raises(Exception, match="permission denied"):
-            proxy.connection.execute("select * from learn_proxy.shards")
+            proxy.run("select * from learn_proxy.shards")
 
 
 def test_a_batch_is_recorded_on_the_shards_of_its_learners(shards: Shards, proxy: Learn) -> None:

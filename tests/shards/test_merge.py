@@ -29,17 +29,17 @@ def two_apart(shards: Shards, proxy: Learn) -> tuple[UUID, UUID]:
 def cut_off(shards: Shards, gone: UUID, stays: UUID, step: str) -> None:
     """What the proxy does of a merge, until a crash after this step."""
     with shards.open("proxy") as owner:
-        owner.connection.execute("set role learn_owner")
-        owner.connection.execute("select learn_proxy.home_merge_users(%s, %s)", [gone, stays])
+        owner.run("set role learn_owner")
+        owner.run("select learn_proxy.home_merge_users(%s, %s)", [gone, stays])
         if step == "home":
             return
         pending = "from learn_proxy.pending(%s, 9, null) p"
-        owner.connection.execute(f"select learn_proxy.bring(p.forwards) {pending}".encode(), [stays])
+        owner.run(f"select learn_proxy.bring(p.forwards) {pending}", [stays])
         if step in ("take", "forget"):
             take = f"select learn_proxy.take(%s, learn_proxy.bring(p.forwards)) {pending}"
-            owner.connection.execute(take.encode(), [stays, stays])
+            owner.run(take, [stays, stays])
         if step == "forget":
-            owner.connection.execute("select learn_proxy.forget_learner(%s, %s)", [gone, stays])
+            owner.run("select learn_proxy.forget_learner(%s, %s)", [gone, stays])
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_what_comes_is_older_or_newer_content(shards: Shards, proxy: Learn) -> N
         shards.sync()
         proxy.complete_lesson(gone, lesson)
         cut_off(shards, gone, stays, "pack")
-        home.connection.execute("delete from learn.lessons where id = %s", [lesson])
+        home.run("delete from learn.lessons where id = %s", [lesson])
     later = "update learn_shard.departed set packed = packed || jsonb_build_object('version', %s)"
     with shards.open(shards.shard_of(gone)) as shard:
         version = shard.value("select (packed -> 'version')::bigint from learn_shard.departed")
-        shard.connection.execute(later, [version + 1000])
+        shard.run(later, [version + 1000])
         assert shards.drain() == 0
-        shard.connection.execute(later, [version])
+        shard.run(later, [version])
     shards.sync()
     assert shards.drain() == 1
     with shards.open(shards.shard_of(stays)) as shard:
@@ -118,7 +118,7 @@ def test_an_account_is_merged_before_or_after_a_period_is_closed(shards: Shards,
     day -= timedelta(days=1)
     gone, stays = pair()
     with shards.open("proxy") as owner:
-        owner.connection.execute("set role learn_owner")
+        owner.run("set role learn_owner")
         owner.tuples("select * from learn_proxy.freeze_period('xp', 'day', %s)", [day])
     with raises_lx("LX015"):
         proxy.merge_users(gone, stays)

@@ -31,19 +31,19 @@ def test_content_was_not_copied_by_postgresql(shards: Shards) -> None:
     for name in SHARDS:
         with shards.open(name) as shard:
             query = b"select count(*), count(srsublsn) from pg_subscription_rel"
-            assert shard.connection.execute(query).fetchall() == [(2, 0)]
+            assert shard.run(query).fetchall() == [(2, 0)]
 
 
 def test_a_registration_that_was_cut_off_leaks_no_name(shards: Shards, proxy: Learn) -> None:
     """Before the shard has the learner the names are free again; after that, the learner is there."""
     with shards.open("proxy") as owner:
-        owner.connection.execute("set role learn_owner")
+        owner.run("set role learn_owner")
         for has_come in (False, True):
             user, name = uuid4(), f"cut off {has_come}"
             claim = (user, name, f"{has_come}@cut.org", "UTC", "en", None)
-            owner.connection.execute("select learn_proxy.claim_user(%s, %s, %s, %s, %s, %s)", claim)
+            owner.run("select learn_proxy.claim_user(%s, %s, %s, %s, %s, %s)", claim)
             if has_come:
-                owner.connection.execute("select learn_proxy.add_user(%s, %s, %s, %s, %s, %s)", claim)
+                owner.run("select learn_proxy.add_user(%s, %s, %s, %s, %s, %s)", claim)
             with raises_lx("LX001"):
                 proxy.register_user(name)  # the claim may still be at work
             shards.drain()
@@ -53,7 +53,7 @@ def test_a_registration_that_was_cut_off_leaks_no_name(shards: Shards, proxy: Le
                     proxy.register_user(name)
             else:
                 with raises_lx("LX015"):  # who comes after all is too late
-                    owner.connection.execute("select learn_proxy.add_user(%s, %s, %s, %s, %s, %s)", claim)
+                    owner.run("select learn_proxy.add_user(%s, %s, %s, %s, %s, %s)", claim)
                 proxy.register_user(name)
                 with raises_lx("LX002"):
                     proxy.award_xp(user, 5)
@@ -70,8 +70,8 @@ def test_a_registration_that_meets_a_move_gives_its_name_back_at_once(shards: Sh
     for word in (leave, "delete from learn_shard.moves"):
         for shard_name in SHARDS:
             with shards.open(shard_name) as shard:
-                shard.connection.execute(word.encode())
-                shard.connection.execute(guard)
+                shard.run(word)
+                shard.run(guard)
         if word == leave:
             with raises_lx("LX015"):
                 proxy.register_user(name, email="moved@x.org")
@@ -99,9 +99,9 @@ def test_what_shards_keep_of_calls_is_forgotten_in_time(shards: Shards, proxy: L
             old = (
                 f"update learn_shard.{table} set {column} = {column} - interval '31 days' where user_id = %s"
             )
-            shard.connection.execute(old.encode(), [first])
+            shard.run(old, [first])
         taken = shard.value("select forward_id from learn_shard.taken where user_id = %s", [first])
-        shard.connection.execute("select learn_shard.purge(now() - interval '30 days', %s)", [taken])
+        shard.run("select learn_shard.purge(now() - interval '30 days', %s)", [taken])
     assert kept(first) == [1, 0, 0]
     shards.drain()
     assert kept(first) == [0, 0, 0]
@@ -142,12 +142,12 @@ def test_what_home_has_to_tell_is_delivered_after_a_crash(shards: Shards, proxy:
     """A proxy that dies after home has committed, or after the shard has: drain ends it, once."""
     user = proxy.register_user(f"left alone {step}")
     with shards.open("proxy") as owner:
-        owner.connection.execute("set role learn_owner")
+        owner.run("set role learn_owner")
         profile = Jsonb({"username": f"Found {step}"})
-        owner.connection.execute("select learn_proxy.home_update_profile(%s, %s)", [user, profile])
-        owner.connection.execute("select learn_proxy.home_post_discussion(%s, 'Left', 'alone')", [user])
+        owner.run("select learn_proxy.home_update_profile(%s, %s)", [user, profile])
+        owner.run("select learn_proxy.home_post_discussion(%s, 'Left', 'alone')", [user])
         if step == "shard":
-            owner.connection.execute(
+            owner.run(
                 "select learn_proxy.take(p.user_id, p.forwards) from learn_proxy.pending(%s, 100, null) p",
                 [user],
             )
@@ -231,8 +231,8 @@ def test_an_erasure_is_finished_and_frees_the_names(shards: Shards, proxy: Learn
     with shards.open(shards.shard_of(user)) as shard:
         assert shard.value(answers, [user]) == 1
     with shards.open("proxy") as owner:
-        owner.connection.execute("set role learn_owner")
-        owner.connection.execute("select learn_proxy.home_erase_user(%s, 'keep')", [user])
+        owner.run("set role learn_owner")
+        owner.run("select learn_proxy.home_erase_user(%s, 'keep')", [user])
     proxy.erase_user(user)  # again, as its caller does
     for name in SHARDS:
         with shards.open(name) as shard:
@@ -246,21 +246,21 @@ def test_verify_says_who_is_not_where_the_directory_says(shards: Shards, proxy: 
     user = proxy.register_user("renamed by hand")
     rename = "update learn.users set username = %s where id = %s"
     with shards.open(shards.shard_of(user)) as shard:
-        shard.connection.execute(rename, ["another name", user])
+        shard.run(rename, ["another name", user])
         assert [str(user) in finding for finding in check.verify(shards.url())] == [True]
-        shard.connection.execute(rename, ["renamed by hand", user])
+        shard.run(rename, ["renamed by hand", user])
 
 
 def test_verify_finds_what_migrations_do_not_build_but_for_what_sharding_adds(shards: Shards) -> None:
     assert check.drift(shards.project, shards.url()) == []
     with shards.open("two") as shard:
-        shard.connection.execute("alter sequence learn.outbox_id_seq cache 7")
-        shard.connection.execute("alter table learn.outbox drop constraint key_is_not_blank")
+        shard.run("alter sequence learn.outbox_id_seq cache 7")
+        shard.run("alter table learn.outbox drop constraint key_is_not_blank")
     lines = [each.splitlines()[0] for each in check.drift(shards.project, shards.url())]
     with shards.open("two") as shard:
-        shard.connection.execute("alter sequence learn.outbox_id_seq cache 1")
+        shard.run("alter sequence learn.outbox_id_seq cache 1")
         key = r"check (key ~ '\S' and length(key) <= 500)"
-        shard.connection.execute(f"alter table learn.outbox add constraint key_is_not_blank {key}".encode())
+        shard.run(f"alter table learn.outbox add constraint key_is_not_blank {key}")
     assert len(lines) == 2
     assert all(line.startswith("shard2: ") for line in lines)
     assert ["outbox_id_seq" in "".join(lines), "key_is_not_blank" in "".join(lines)] == [True, True]
@@ -278,7 +278,7 @@ def test_migrating_goes_through_all_and_stops_at_the_first_failure(shards: Shard
     new.with_suffix(".rollback.sql").write_text("drop table learn_internal.tried;\n")
     project = Project.open(tmp_path)
     with shards.open("two") as shard:
-        shard.connection.execute("create table learn_internal.tried (id text)")
+        shard.run("create table learn_internal.tried (id text)")
     with pytest.raises(DbtoolError) as caught:
         setup.migrate(project, shards.url(), Reporter())
     assert caught.value.message.startswith("shard2: ")
@@ -295,7 +295,7 @@ def test_migrating_goes_through_all_and_stops_at_the_first_failure(shards: Shard
     with shards.open("proxy", "learn_app") as proxy:  # two releases side by side
         assert proxy.award_xp(proxy.register_user(f"in between {uuid4()}"), 5).total_xp == 5
     with shards.open("two") as shard:
-        shard.connection.execute("drop table learn_internal.tried")
+        shard.run("drop table learn_internal.tried")
     assert setup.migrate(project, shards.url(), Reporter()) == [
         "home",
         "shard1",

@@ -108,7 +108,7 @@ class Town:
         self.shards, self.stage = shards, 1
         with shards.open("home") as home:
             self.lessons = [home.make_lesson(0, xp_reward=10).id for _ in range(8)]
-            home.connection.execute(
+            home.run(
                 "insert into learn.metrics (key, aggregate, is_board)"
                 " select k, 'stat', true from unnest('{xp,current_streak,longest_streak}'::text[]) k"
             )
@@ -238,11 +238,11 @@ class Town:
     def write(self) -> None:
         """Content is edited on home, with what its release knows, and brought to whoever can take it."""
         with self.shards.open("home") as home:
-            home.connection.execute("update learn.lessons set title = %s", [f"title {self.stage}"])
+            home.run("update learn.lessons set title = %s", [f"title {self.stage}"])
             if self.stage == 2:
-                home.connection.execute("update learn.lessons set mood = 'wild'")
+                home.run("update learn.lessons set mood = 'wild'")
             if self.stage == 3:
-                home.connection.execute(
+                home.run(
                     "insert into learn.achievements (slug, name, criteria, xp_reward)"
                     " values ('monk', 'Monk', %s, 50)",
                     [Jsonb({"metric": "meditations", "at_least": 2, "note": "of the next release"})],
@@ -280,8 +280,8 @@ class Town:
                     tell = (
                         "insert into learn_shard.forwards (user_id, kind, payload) values (%s, 'gift', '{}')"
                     )
-                    home.connection.execute(tell.encode(), [user])
-                    home.connection.execute("update learn.users set pronouns = 'we' where id = %s", [user])
+                    home.run(tell, [user])
+                    home.run("update learn.users set pronouns = 'we' where id = %s", [user])
         self.shards.drain()
         with self.proxy() as proxy:
             for user, until in zip(self.waiting, (3, 4), strict=True):
@@ -337,10 +337,10 @@ def test_neighbouring_releases_work_side_by_side(shards: Shards, tmp_path: Path)
     town.told()
     with shards.open("proxy") as owner:
         begin = "insert into learn_proxy.moves (source, target, buckets) values (1, 2, '{0}')"
-        owner.connection.execute(begin.encode())
+        owner.run(begin)
         with pytest.raises(UsageProblem, match="learners are being moved"):
             setup.migrate(project, shards.url(), Reporter())
-        owner.connection.execute("delete from learn_proxy.moves")
+        owner.run("delete from learn_proxy.moves")
 
     for before in ("shard1", "shard2", "the proxy"):
         with pytest.raises(Stopped), interrupted(before) as report:
@@ -356,13 +356,13 @@ def test_neighbouring_releases_work_side_by_side(shards: Shards, tmp_path: Path)
                 setup.add(Project.find(ROOT), shards.url(), shards.url("postgres"), Reporter())
         if before == "shard1":
             with town.proxy() as proxy, raises_lx("LX001"):  # content that has not come
-                proxy.connection.execute("select learn.record_activity(%s, 'meditated')", [town.users[0]])
+                proxy.run("select learn.record_activity(%s, 'meditated')", [town.users[0]])
         town.write()
         town.meditate()
         town.wait()
         town.told()
         with town.proxy() as proxy, pytest.raises(psycopg.errors.UndefinedFunction):
-            proxy.connection.execute("select learn.lesson_mood(%s, 1)", [town.users[0]])
+            proxy.run("select learn.lesson_mood(%s, 1)", [town.users[0]])
 
     assert setup.migrate(project, shards.url(), Reporter()) == ["home", "shard1", "shard2"]
     town.live()

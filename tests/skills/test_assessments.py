@@ -111,7 +111,7 @@ def test_of_assessments_in_one_statement_the_latest_initial_and_those_after_it_c
         ([("periodic", 1), ("track_placement", 2), ("periodic", 0)], "advanced"),
     ):
         user = learn.make_user()
-        learn.connection.execute(
+        learn.run(
             "insert into learn.assessment_results (user_id, assessment_type, questions, responses)"
             " select %s, t.kind, %s, t.said"
             " from unnest(%s::text[], %s::jsonb[]) with ordinality t(kind, said, n) order by t.n",
@@ -204,7 +204,7 @@ def test_what_makes_no_sense_is_refused_saying_where(
     assert problem in refusal.detail
     if asked is not None and answers is not None:
         with learn.fails("23514"):
-            learn.connection.execute(
+            learn.run(
                 "insert into learn.assessment_results (user_id, assessment_type, questions, responses)"
                 " values (%s, 'initial', %s, %s)",
                 [user, Jsonb(asked), Jsonb(answers)],
@@ -221,7 +221,7 @@ def test_users_must_be_known_and_active(learn: Learn) -> None:
     with learn.refuses("LX002"):
         learn.submit_assessment(UUID(int=7), "initial", [GOOD], [])
     user = learn.make_user()
-    learn.connection.execute("update learn.users set is_active = false")
+    learn.run("update learn.users set is_active = false")
     with learn.refuses("LX004"):
         learn.submit_assessment(user, "initial", [GOOD], [])
 
@@ -284,17 +284,17 @@ def test_bulk_and_rows_of_the_owner_do_the_same(learn: Learn) -> None:
     for number, user in enumerate(users[:6]):
         learn.submit_assessment(user, "initial", asked, responses(asked, caching=number))
     for number, user in enumerate(users[6:]):
-        learn.connection.execute(
+        learn.run(
             "create temp table if not exists loaded (like learn.assessment_results including generated)"
         )
-        learn.connection.execute(
+        learn.run(
             "insert into loaded (user_id, id, assessment_type, questions, responses, score,"
             " skill_level_recommendation, track_recommendations, challenge_recommendations, strengths,"
             " weaknesses, completed_at)"
             " values (%s, %s, 'initial', %s, %s, 0, '', '[]', '[]', '[]', '[]', now())",
             [user, number, Jsonb(asked), Jsonb(responses(asked, caching=number))],
         )
-    learn.connection.execute(
+    learn.run(
         "insert into learn.assessment_results (user_id, assessment_type, questions, responses)"
         " select user_id, assessment_type, questions, responses from loaded order by user_id"
     )
@@ -308,8 +308,8 @@ def test_bulk_and_rows_of_the_owner_do_the_same(learn: Learn) -> None:
 def test_an_assessment_without_its_fact_is_found(learn: Learn) -> None:
     user = learn.make_user()
     learn.submit_assessment(user, "initial", [GOOD], [])
-    learn.connection.execute("set local session_replication_role = replica")
-    learn.connection.execute("delete from learn.activity_log where activity_type = 'assessment_completed'")
+    learn.run("set local session_replication_role = replica")
+    learn.run("delete from learn.activity_log where activity_type = 'assessment_completed'")
     found = {damage.check_name for damage in learn.check_integrity()}
     assert found == {"assessments_are_facts", "active_days_follow_from_facts"}
 
@@ -320,6 +320,6 @@ def test_learn_app_submits_and_reads(learn: Learn) -> None:
         learn.submit_assessment(user, "initial", [GOOD], [{"id": "q1", "answer": "B"}])
         assert float(result(learn, user)["score"]) == 100
         with learn.fails("42501"):
-            learn.connection.execute("update learn.assessment_results set score = 0")
+            learn.run("update learn.assessment_results set score = 0")
     with learn.role("learn_readonly"), learn.fails("42501"):
         learn.submit_assessment(user, "initial", [GOOD], [])

@@ -92,7 +92,7 @@ def test_an_end_that_makes_no_sense_is_refused(learn: Learn) -> None:
     with learn.refuses("LX001"):
         learn.end_session(user, session.id, at=learn.clock() + days(1))
     with learn.refuses("LX001"):
-        learn.connection.execute("select learn.end_session(%s, %s, null)", [user, session.id])
+        learn.run("select learn.end_session(%s, %s, null)", [user, session.id])
     with learn.refuses("LX001"):
         learn.start_session(user, "quiz", at=learn.clock() - days(31))
     for other in (None, 10**12, learn.start_session(learn.make_user(), "quiz").id):
@@ -107,7 +107,7 @@ def test_users_must_be_known_and_active(learn: Learn) -> None:
         learn.start_session(UUID(int=7), "quiz")
     with learn.refuses("LX002"):
         learn.end_session(UUID(int=7), session.id)
-    learn.connection.execute("update learn.users set is_active = false")
+    learn.run("update learn.users set is_active = false")
     with learn.refuses("LX004"):
         learn.start_session(user, "quiz")
     with learn.refuses("LX004"):
@@ -143,20 +143,20 @@ def test_the_timeout_is_a_setting(learn: Learn) -> None:
 def test_rows_of_the_owner_do_the_same(learn: Learn) -> None:
     users = [learn.make_user() for _ in range(3)]
     learn.award_xp(users[0], 10)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.learning_sessions (user_id, session_type)"
         " select u, 'course' from unnest(%s::uuid[]) u",
         [users],
     )
     learn.award_xp(users[0], 7)
     learn.advance(days(1) / 24)
-    learn.connection.execute("update learn.learning_sessions set ended_at = learn.clock()")
+    learn.run("update learn.learning_sessions set ended_at = learn.clock()")
     assert learn.tuples(
         "select xp_at_start, xp_earned, duration_seconds from learn.learning_sessions"
         " order by xp_at_start desc"
     ) == [(10, 7, 3600), (0, 0, 3600), (0, 0, 3600)]
     # What is over elsewhere says itself what it earned.
-    learn.connection.execute(
+    learn.run(
         "insert into learn.learning_sessions (user_id, session_type, started_at, ended_at, xp_earned,"
         " is_completed) values (%s, 'quiz', learn.clock() - interval '9 days', learn.clock(), 12, true)",
         [users[0]],
@@ -178,9 +178,7 @@ def test_rows_of_the_owner_do_the_same(learn: Learn) -> None:
 def test_rows_that_make_no_sense_are_refused(learn: Learn, columns: str, values: str) -> None:
     user = learn.make_user()
     with learn.fails("23514"):
-        learn.connection.execute(
-            f"insert into learn.learning_sessions (user_id, {columns}) values ('{user}', {values})".encode()
-        )
+        learn.run(f"insert into learn.learning_sessions (user_id, {columns}) values ('{user}', {values})")
 
 
 def test_two_open_sessions_of_one_resource_are_refused(learn: Learn) -> None:
@@ -188,7 +186,7 @@ def test_two_open_sessions_of_one_resource_are_refused(learn: Learn) -> None:
     for resource in (None, "x"):
         learn.start_session(user, "quiz", resource)
         with learn.fails("23505"):
-            learn.connection.execute(
+            learn.run(
                 "insert into learn.learning_sessions (user_id, session_type, resource_id)"
                 " values (%s, 'quiz', %s)",
                 [user, resource],
@@ -201,4 +199,4 @@ def test_learn_app_starts_ends_and_closes(learn: Learn) -> None:
         learn.end_session(user, learn.start_session(user, "quiz").id)
         assert learn.close_abandoned_sessions() == 0
         with learn.fails("42501"):
-            learn.connection.execute("update learn.learning_sessions set xp_earned = 5")
+            learn.run("update learn.learning_sessions set xp_earned = 5")

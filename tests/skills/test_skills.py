@@ -97,7 +97,7 @@ def test_reversed_xp_leaves_points_where_they_are_and_gives_no_more(learn: Learn
         learn.allocate_skill_points(user, skill, 1)
     assert "available: 0" in refusal.detail
     assert learn.skill_tree(user)[next(iter(learn.skill_tree(user)))]["available_points"] == 0
-    learn.connection.execute("update learn.user_skills set points_allocated = 100")
+    learn.run("update learn.user_skills set points_allocated = 100")
     assert row(learn, user, skill) == (100, 1, 9, False)
 
 
@@ -119,7 +119,7 @@ def test_prerequisites_at_level_0_are_named(learn: Learn, user: UUID) -> None:
 def test_a_skill_that_is_begun_stays_so_when_it_gets_a_prerequisite(learn: Learn, user: UUID) -> None:
     skill, later = learn.make_skill(), learn.make_skill()
     learn.allocate_skill_points(user, skill, 1)
-    learn.connection.execute("insert into learn.skill_prerequisites values (%s, %s)", [skill, later])
+    learn.run("insert into learn.skill_prerequisites values (%s, %s)", [skill, later])
     learn.allocate_skill_points(user, skill, 1)
 
 
@@ -135,7 +135,7 @@ def test_users_must_be_known_and_active(learn: Learn, user: UUID) -> None:
         learn.allocate_skill_points(UUID(int=7), skill, 1)
     with learn.refuses("LX002"):
         learn.skill_tree(UUID(int=7))
-    learn.connection.execute("update learn.users set is_active = false")
+    learn.run("update learn.users set is_active = false")
     with learn.refuses("LX004"):
         learn.allocate_skill_points(user, skill, 1)
 
@@ -166,16 +166,14 @@ def test_levels_are_dated_when_the_points_came(learn: Learn, user: UUID) -> None
 def test_rows_that_the_owner_writes_do_the_same(learn: Learn, user: UUID) -> None:
     basics = learn.make_skill(max_level=2)
     skill = learn.make_skill(needs=[basics])
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_skills (user_id, skill_id, points_allocated)"
         " values (%s, %s, 100), (%s, %s, 200)",
         [user, skill, user, basics],
     )
     assert row(learn, user, basics) == (200, 2, 2, True)
     assert row(learn, user, skill) == (100, 1, 1, False)
-    learn.connection.execute(
-        "update learn.user_skills set points_allocated = 300 where skill_id = %s", [skill]
-    )
+    learn.run("update learn.user_skills set points_allocated = 300 where skill_id = %s", [skill])
     assert row(learn, user, skill) == (300, 3, 3, False)
     assert len(told(learn, user)) == 6
 
@@ -188,18 +186,16 @@ def test_rows_that_the_owner_writes_obey_the_same(learn: Learn, user: UUID, code
     skill = learn.make_skill()
     insert = "insert into learn.user_skills (user_id, skill_id, points_allocated) values (%s, %s, %s)"
     with learn.fails(code):
-        learn.connection.execute(insert, [user, skill, points])
-    learn.connection.execute(insert, [user, skill, 1])
+        learn.run(insert, [user, skill, points])
+    learn.run(insert, [user, skill, 1])
     with learn.fails(code):
-        learn.connection.execute("update learn.user_skills set points_allocated = %s", [points])
+        learn.run("update learn.user_skills set points_allocated = %s", [points])
 
 
 def test_a_row_that_the_owner_writes_needs_the_prerequisites(learn: Learn, user: UUID) -> None:
     skill = learn.make_skill(needs=[learn.make_skill()])
     with raises_lx("LX006"), learn.connection.transaction():
-        learn.connection.execute(
-            "insert into learn.user_skills (user_id, skill_id) values (%s, %s)", [user, skill]
-        )
+        learn.run("insert into learn.user_skills (user_id, skill_id) values (%s, %s)", [user, skill])
 
 
 def test_bulk_is_the_same_as_one_by_one(learn: Learn) -> None:
@@ -210,7 +206,7 @@ def test_bulk_is_the_same_as_one_by_one(learn: Learn) -> None:
     for user in users[:10]:
         for skill in skills:
             learn.allocate_skill_points(user, skill, 100)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_skills (user_id, skill_id, points_allocated)"
         " select u, s, 100 from unnest(%s::uuid[]) u, unnest(%s::bigint[]) s order by s, u desc",
         [users[10:], skills],
@@ -221,14 +217,14 @@ def test_bulk_is_the_same_as_one_by_one(learn: Learn) -> None:
             (100, 1, 1, skill == skills[0]) for skill in skills
         ]
     with learn.refuses("LX001"):
-        learn.connection.execute("update learn.user_skills set points_allocated = 101")
+        learn.run("update learn.user_skills set points_allocated = 101")
 
 
 def test_points_that_are_taken_back_lower_the_level_and_tell_nothing_twice(learn: Learn, user: UUID) -> None:
     skill = learn.make_skill(max_level=2)
     learn.allocate_skill_points(user, skill, 200)
     before = told(learn, user)
-    learn.connection.execute("update learn.user_skills set points_allocated = 0")
+    learn.run("update learn.user_skills set points_allocated = 0")
     assert row(learn, user, skill) == (0, 0, 2, True)
     assert learn.skill_tree(user)[next(iter(learn.skill_tree(user)))]["available_points"] == 1000
     learn.allocate_skill_points(user, skill, 200)
@@ -241,21 +237,21 @@ def test_users_skills_go_only_with_the_user_or_the_skill(learn: Learn, user: UUI
     for each in (skill, other):
         learn.allocate_skill_points(user, each, 1)
     with learn.refuses("LX009"):
-        learn.connection.execute("delete from learn.user_skills")
-    learn.connection.execute("delete from learn.skills where id = %s", [skill])
+        learn.run("delete from learn.user_skills")
+    learn.run("delete from learn.skills where id = %s", [skill])
     assert learn.value("select count(*) from learn.user_skills") == 1
-    learn.connection.execute("delete from learn.users where id = %s", [user])
+    learn.run("delete from learn.users where id = %s", [user])
     assert learn.value("select count(*) from learn.user_skills") == 0
 
 
 def test_levels_follow_when_a_skill_takes_other_points(learn: Learn, user: UUID) -> None:
     skill = learn.make_skill(max_level=2, xp_per_level=100)
     learn.allocate_skill_points(user, skill, 200)
-    learn.connection.execute("update learn.skills set xp_per_level = 150")
+    learn.run("update learn.skills set xp_per_level = 150")
     assert row(learn, user, skill) == (200, 1, 2, True)
-    learn.connection.execute("update learn.skills set xp_per_level = 50, max_level = 3")
+    learn.run("update learn.skills set xp_per_level = 50, max_level = 3")
     assert row(learn, user, skill) == (200, 3, 3, True)
-    learn.connection.execute("update learn.skills set max_level = 1")
+    learn.run("update learn.skills set max_level = 1")
     assert row(learn, user, skill) == (200, 1, 3, True)
     assert [subject for _, subject in told(learn, user)] == [
         f"{skill}:1",
@@ -268,7 +264,7 @@ def test_levels_follow_when_a_skill_takes_other_points(learn: Learn, user: UUID)
 def test_a_lower_maximum_masters_what_is_full_by_then(learn: Learn, user: UUID) -> None:
     skill = learn.make_skill(max_level=5)
     learn.allocate_skill_points(user, skill, 250)
-    learn.connection.execute("update learn.skills set max_level = 2")
+    learn.run("update learn.skills set max_level = 2")
     assert row(learn, user, skill) == (250, 2, 2, True)
     assert learn.metric(user, "skills_mastered") == 1
 
@@ -278,15 +274,15 @@ def test_cycles_of_prerequisites_and_of_parents_are_refused(learn: Learn) -> Non
     two = learn.make_skill("two", parent=one, needs=[one])
     three = learn.make_skill("three", parent=two, needs=[two])
     with learn.refuses("LX012"):
-        learn.connection.execute("insert into learn.skill_prerequisites values (%s, %s)", [one, three])
+        learn.run("insert into learn.skill_prerequisites values (%s, %s)", [one, three])
     with learn.refuses("LX012") as refusal:
-        learn.connection.execute("update learn.skills set parent_skill_id = %s where id = %s", [three, one])
+        learn.run("update learn.skills set parent_skill_id = %s where id = %s", [three, one])
     assert refusal.detail.count("→") == 3
     with learn.fails("23514"):
-        learn.connection.execute("update learn.skills set parent_skill_id = id where id = %s", [one])
+        learn.run("update learn.skills set parent_skill_id = id where id = %s", [one])
     with learn.fails("23514"):
-        learn.connection.execute("insert into learn.skill_prerequisites values (%s, %s)", [one, one])
-    learn.connection.execute("delete from learn.skills where id = %s", [one])
+        learn.run("insert into learn.skill_prerequisites values (%s, %s)", [one, one])
+    learn.run("delete from learn.skills where id = %s", [one])
     assert learn.value("select parent_skill_id from learn.skills where id = %s", [two]) is None
 
 
@@ -323,9 +319,9 @@ def test_damage_is_found_and_mended(learn: Learn, user: UUID, check: str) -> Non
     skill = learn.make_skill(max_level=2)
     learn.allocate_skill_points(user, skill, 200)
     before = learn.tuples("select * from learn.user_skills")
-    learn.connection.execute("set local session_replication_role = replica")
-    learn.connection.execute(DAMAGE[check].encode())
-    learn.connection.execute("set local session_replication_role = origin")
+    learn.run("set local session_replication_role = replica")
+    learn.run(DAMAGE[check])
+    learn.run("set local session_replication_role = origin")
     assert {damage.check_name for damage in learn.check_integrity()} == {check}
     learn.rebuild_user(user)
     assert learn.tuples("select * from learn.user_skills") == before
@@ -334,8 +330,8 @@ def test_damage_is_found_and_mended(learn: Learn, user: UUID, check: str) -> Non
 @pytest.mark.no_integrity
 def test_mastery_without_its_fact_is_found(learn: Learn, user: UUID) -> None:
     learn.allocate_skill_points(user, learn.make_skill(max_level=1), 100)
-    learn.connection.execute("set local session_replication_role = replica")
-    learn.connection.execute("delete from learn.activity_log where activity_type = 'skill_mastered'")
+    learn.run("set local session_replication_role = replica")
+    learn.run("delete from learn.activity_log where activity_type = 'skill_mastered'")
     assert "mastered_skills_are_facts" in {damage.check_name for damage in learn.check_integrity()}
 
 
@@ -355,7 +351,7 @@ def test_learn_app_calls_and_reads_and_does_not_write(learn: Learn, user: UUID) 
             "insert into learn.skills (slug, name) values ('x', 'x')",
         ):
             with learn.fails("42501"):
-                learn.connection.execute(statement.encode())
+                learn.run(statement)
     with learn.role("learn_readonly"):
         assert len(learn.skill_tree(user)) == 1
         with learn.fails("42501"):

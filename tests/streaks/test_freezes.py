@@ -11,7 +11,7 @@ from tests.client import AwardSummary, Learn
 
 def be_active(learn: Learn, user: UUID, *dates: int) -> None:
     """At noon UTC of these days of July 2035, the clock being there."""
-    learn.connection.execute(
+    learn.run(
         "insert into learn.activity_types (key, is_qualifying) values ('practised', true)"
         " on conflict do nothing"
     )
@@ -44,7 +44,7 @@ def test_from_1_to_100_freezes_are_granted_at_a_time(learn: Learn, user: UUID, n
 def test_freezes_are_for_known_and_active_users(learn: Learn, user: UUID) -> None:
     with learn.refuses("LX002"):
         learn.grant_streak_freezes(uuid4())
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.grant_streak_freezes(user)
 

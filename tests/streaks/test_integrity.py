@@ -36,13 +36,13 @@ def test_damage_is_reported_and_mended(learn: Learn, statement: str, check: str)
     learn.record_activity(user, kind)
     learn.set_clock("2035-06-14 04:00")
     learn.record_activity(user, kind)
-    learn.connection.execute("update learn.users set timezone = 'Pacific/Auckland' where id = %s", [user])
+    learn.run("update learn.users set timezone = 'Pacific/Auckland' where id = %s", [user])
     learn.set_clock("2035-06-14 19:00")
     learn.record_activity(user, kind)
     assert learn.check_integrity() == []
     before = (learn.stats(user), learn.tuples("select * from learn.user_activity_days order by 2"))
     assert learn.stats(user).current_streak == 3
-    done = learn.connection.execute(statement.encode())
+    done = learn.run(statement)
     assert done.rowcount > 0
     assert check in {damage.check_name for damage in learn.check_integrity()}
     learn.rebuild_user(user)

@@ -39,19 +39,17 @@ def test_a_session_of_a_minute_is_a_learning_act(
 
 
 def test_sessions_of_the_owner_are_learning_acts(learn: Learn, user: UUID) -> None:
-    learn.connection.execute(
+    learn.run(
         "insert into learn.learning_sessions (user_id, session_type, started_at, ended_at)"
         " select %s, 'quiz', t, t + interval '2 minutes' from unnest(%s::timestamptz[]) t",
         [user, ["2035-06-10 12:00Z", "2035-06-11 12:00Z"]],
     )
-    learn.connection.execute(
+    learn.run(
         "insert into learn.learning_sessions (user_id, session_type, started_at)"
         " values (%s, 'quiz', '2035-06-12 12:00Z')",
         [user],
     )
-    learn.connection.execute(
-        "update learn.learning_sessions set ended_at = '2035-06-12 12:01Z' where ended_at is null"
-    )
+    learn.run("update learn.learning_sessions set ended_at = '2035-06-12 12:01Z' where ended_at is null")
     assert active(learn, user) == ["2035-06-10", "2035-06-11", "2035-06-12"]
 
 

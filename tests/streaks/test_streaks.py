@@ -80,7 +80,7 @@ def test_a_streak_of_nobody_is_refused(learn: Learn) -> None:
     with learn.refuses("LX002"):
         learn.calculate_user_streak(None)
     with learn.refuses("LX002"):
-        learn.connection.execute("select learn.calculate_user_streak(gen_random_uuid())")
+        learn.run("select learn.calculate_user_streak(gen_random_uuid())")
 
 
 # ── local days ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -170,7 +170,7 @@ def test_a_streak_ends_with_the_learners_today(learn: Learn, exercise: int) -> N
 
 def test_the_time_zone_of_the_session_does_not_matter(learn: Learn, exercise: int) -> None:
     user = learn.make_user(timezone="America/New_York")
-    learn.connection.execute("set local timezone to 'Asia/Tokyo'")
+    learn.run("set local timezone to 'Asia/Tokyo'")
     learn.submit_query(user, exercise, False, at="2035-06-13 03:30")
     assert str(learn.stats(user).last_activity_date) == "2035-06-12"
     assert learn.calculate_user_streak(user) == 1
@@ -232,7 +232,7 @@ def test_a_new_time_zone_does_not_rewrite_the_days_that_were(learn: Learn, exerc
     for at in ("2035-06-11 16:00", "2035-06-12 16:00"):  # the 12th and 13th in Tokyo
         learn.set_clock(at)
         learn.submit_query(user, exercise, False)
-    learn.connection.execute("update learn.users set timezone = 'America/New_York' where id = %s", [user])
+    learn.run("update learn.users set timezone = 'America/New_York' where id = %s", [user])
     assert [str(day) for day, _ in learn.active_days(user)] == ["2035-06-12", "2035-06-13"]
     learn.rebuild_user(user)
     assert [str(day) for day, _ in learn.active_days(user)] == ["2035-06-12", "2035-06-13"]
@@ -243,7 +243,7 @@ def test_after_a_move_west_the_streak_goes_on(learn: Learn, exercise: int) -> No
     user = learn.make_user(timezone="Pacific/Kiritimati")
     learn.set_clock("2035-06-12 11:00")  # the 13th at +14
     learn.submit_query(user, exercise, False)
-    learn.connection.execute("update learn.users set timezone = 'Pacific/Pago_Pago' where id = %s", [user])
+    learn.run("update learn.users set timezone = 'Pacific/Pago_Pago' where id = %s", [user])
     learn.set_clock("2035-06-12 12:00")  # the 12th at -11: a day before the last active one
     assert learn.calculate_user_streak(user) == 1
     learn.submit_query(user, exercise, False)
@@ -257,7 +257,7 @@ def test_after_a_move_east_the_next_day_is_one_by_both_clocks(learn: Learn, exer
     user = learn.make_user(timezone="America/New_York")
     learn.set_clock("2035-06-12 20:00")  # the 12th
     learn.submit_query(user, exercise, False)
-    learn.connection.execute("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
+    learn.run("update learn.users set timezone = 'Asia/Tokyo' where id = %s", [user])
     learn.set_clock("2035-06-12 21:00")  # the 13th in Tokyo, the 12th in New York
     assert learn.submit_query(user, exercise, False).current_streak == 1
     learn.set_clock("2035-06-13 04:00")  # the 13th in both
@@ -269,7 +269,7 @@ def test_after_a_move_east_the_next_day_is_one_by_both_clocks(learn: Learn, exer
 
 
 def move(learn: Learn, user: UUID, zone: str) -> None:
-    learn.connection.execute("update learn.users set timezone = %s where id = %s", [zone, user])
+    learn.run("update learn.users set timezone = %s where id = %s", [zone, user])
 
 
 def test_who_flies_east_over_a_date_keeps_the_streak(learn: Learn, exercise: int) -> None:
@@ -365,7 +365,7 @@ def test_days_start_differently_from_then_on(learn: Learn, exercise: int) -> Non
     user = learn.make_user()
     learn.set_clock("2035-06-12 02:00")
     learn.submit_query(user, exercise, False)
-    learn.connection.execute("update learn.users set day_starts_at = '04:00' where id = %s", [user])
+    learn.run("update learn.users set day_starts_at = '04:00' where id = %s", [user])
     learn.set_clock("2035-06-13 02:00")  # still the 12th
     assert learn.submit_query(user, exercise, False).current_streak == 1
     learn.submit_query(user, exercise, False, at="2035-06-11 02:00")  # as days were then
@@ -382,9 +382,7 @@ def test_a_day_starts_by_six(learn: Learn, value: str) -> None:
 def test_zones_that_were_are_kept_by_nobody_but_the_trigger(learn: Learn) -> None:
     user = learn.make_user(timezone="Asia/Tokyo")
     move(learn, user, "UTC")
-    learn.connection.execute(
-        "update learn.users set zone_number = 7, zone_since = null where id = %s", [user]
-    )
+    learn.run("update learn.users set zone_number = 7, zone_since = null where id = %s", [user])
     assert learn.tuples(
         "select zone_number, zone_since = learn.clock() from learn.users where id = %s", [user]
     ) == [(1, True)]
@@ -396,9 +394,7 @@ def test_zones_that_were_are_kept_by_nobody_but_the_trigger(learn: Learn) -> Non
 def test_a_qualifying_type_is_judged_when_the_fact_is_recorded(learn: Learn) -> None:
     activity, user = learn.make_activity_type(qualifying=True), learn.make_user()
     learn.record_activity(user, activity)
-    learn.connection.execute(
-        "update learn.activity_types set is_qualifying = false where key = %s", [activity]
-    )
+    learn.run("update learn.activity_types set is_qualifying = false where key = %s", [activity])
     assert learn.check_integrity() == []
     learn.advance(days(1))
     assert learn.record_activity(user, activity).current_streak == 1

@@ -101,7 +101,7 @@ class Payer:
         if code in RETRIED:
             if self._learn is not None and not self._learn.connection.broken:
                 with suppress(psycopg.OperationalError):  # it may be lost as well, since
-                    self._learn.connection.execute("reset statement_timeout")
+                    self._learn.run("reset statement_timeout")
                     return
         elif code != "lost" and code not in LOST and not code.startswith("08"):
             raise error

@@ -208,7 +208,7 @@ def fill(cluster: Cluster, place: Place, *, switch: bool) -> set[str]:
             with suppressed(refused):
                 learn.submit_query(user, exercise, False, query_text=dice.randbytes(9_000).hex())
                 if switch:
-                    learn.connection.execute("select pg_switch_wal()")
+                    learn.run("select pg_switch_wal()")
             if learn.connection.closed or refused.total() > 5:
                 break
     assert refused

@@ -227,7 +227,7 @@ def test_avatars_are_as_documented(quiz: Learn) -> None:
 
 
 def test_seeding_again_changes_nothing_and_a_deployments_switches_stay(quiz: Learn) -> None:
-    quiz.connection.execute("update learn.achievements set is_active = false where slug = 'exam-legend'")
+    quiz.run("update learn.achievements set is_active = false where slug = 'exam-legend'")
     tables = ("exam_types", "avatars", "achievements", "questions")
 
     def rows() -> list[Any]:

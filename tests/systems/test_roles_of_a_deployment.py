@@ -24,7 +24,7 @@ def test_nobody_is_a_superuser(learn: Learn) -> None:
 
 def test_calls_are_made_by_the_backend(learn: Learn) -> None:
     assert learn.xp_for_level(2) == 100
-    learn.connection.execute("revoke execute on function learn.xp_for_level(integer) from learn_app")
+    learn.run("revoke execute on function learn.xp_for_level(integer) from learn_app")
     with learn.fails("42501"):
         learn.xp_for_level(2)
 
@@ -37,6 +37,6 @@ def test_a_backend_logs_in_and_serves_a_learner(fresh: FreshDatabase) -> None:
         user = learn.register_user("backend-user")
         assert learn.submit_query(user, lesson.exercises[0]).total_xp > 0
         with learn.fails("42501"):
-            learn.connection.execute("select password_hash from learn.user_credentials")
+            learn.run("select password_hash from learn.user_credentials")
         with learn.fails("42501"):
             learn.rebuild_user(user)

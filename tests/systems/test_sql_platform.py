@@ -145,9 +145,7 @@ def test_a_learner_from_sign_up_to_path_master(learn: Learn) -> None:
 
 
 def test_users_imported_in_bulk_are_welcomed(learn: Learn) -> None:
-    learn.connection.execute(
-        "insert into learn.users (username) select 'import-' || n from generate_series(1, 50) n"
-    )
+    learn.run("insert into learn.users (username) select 'import-' || n from generate_series(1, 50) n")
     welcomed = learn.value(
         "select count(*) from learn.user_achievements e join learn.achievements a on a.id = e.achievement_id"
         " join learn.users u on u.id = e.user_id"
@@ -175,9 +173,9 @@ def test_the_demo_content_and_its_learners_hold_together(learn: Learn) -> None:
 def result(learn: Learn, script: str, query: str) -> dict[str, Any]:
     """What a query returns, in the form of `exercises.expected_result`."""
     with learn.connection.transaction(force_rollback=True):
-        learn.connection.execute("set local search_path = pg_temp")
-        learn.connection.execute(script.encode())
-        found = learn.connection.execute(query.encode())
+        learn.run("set local search_path = pg_temp")
+        learn.run(script)
+        found = learn.run(query)
         columns = [column.name for column in found.description or ()]
         rows = [[float(value) if isinstance(value, Decimal) else value for value in row] for row in found]
     return compared({"columns": columns, "rows": rows, "is_ordered": "order by" in query})

@@ -80,7 +80,7 @@ def test_notifications_name_what_the_facts_hold(learn: Learn) -> None:
 
 def test_names_are_unique_within_a_product_whatever_their_case(learn: Learn) -> None:
     with learn.fails("23505"):
-        learn.connection.execute(
+        learn.run(
             "insert into learn.achievements (slug, name, system, criteria)"
             " select 'twin', upper(name), system, criteria from learn.achievements limit 1"
         )

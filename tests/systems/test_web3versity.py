@@ -28,7 +28,7 @@ def shared_database(server: ThrowawayServer, bare: str) -> Iterator[str]:
 def test_a_learner_from_the_catalogue_to_a_second_course(learn: Learn) -> None:
     learn.set_clock(f"{MONDAY} 09:00")
     user = learn.register_user("nakamoto", timezone="Asia/Tokyo", display_name="N.")
-    learn.connection.execute("update learn.users set evm_address = %s where id = %s", [WALLET, user])
+    learn.run("update learn.users set evm_address = %s where id = %s", [WALLET, user])
 
     # Signing in with a wallet, whatever the case of its address.
     found = learn.value("select id from learn.users where lower(evm_address) = lower(%s)", [WALLET.upper()])
@@ -109,7 +109,7 @@ def test_a_learner_from_the_catalogue_to_a_second_course(learn: Learn) -> None:
     assert completed_courses(learn, user) == ["blockchain-foundations"]
     learn.set_clock(f"{WEDNESDAY} 09:00")
     enroll(learn, user, wallets)
-    learn.connection.execute(
+    learn.run(
         "insert into learn.user_lesson_progress (user_id, lesson_id, status, completed_at)"
         " select %s, l.id, 'completed', learn.clock() from learn.lessons l where l.course_id = %s",
         [user, wallets],
@@ -176,9 +176,7 @@ def test_badges_for_whole_tracks_come_also_when_a_course_is_not_published_any_mo
         return {"block-explorer", "dapp-builder", "web3-graduate"} & {*learn.badges(user)}
 
     assert complete(early, *explorer, *developer) == {"dapp-builder"}
-    learn.connection.execute(
-        "update learn.courses set is_published = false where slug = 'daos-and-governance'"
-    )
+    learn.run("update learn.courses set is_published = false where slug = 'daos-and-governance'")
     assert complete(early) == {"block-explorer", "dapp-builder", "web3-graduate"}
     assert complete(late, *explorer) == {"block-explorer"}
     assert complete(late, *developer) == {"block-explorer", "dapp-builder", "web3-graduate"}
@@ -262,7 +260,7 @@ def test_a_question_is_asked_voted_for_answered_and_solved(learn: Learn) -> None
 def test_the_leaderboard_is_live_and_written_down_by_a_job(learn: Learn) -> None:
     learn.set_clock(f"{MONDAY} 12:00")
     first, second, hidden = (learn.register_user(name) for name in ("first", "second", "hidden"))
-    learn.connection.execute("update learn.users set show_on_leaderboard = false where username = 'hidden'")
+    learn.run("update learn.users set show_on_leaderboard = false where username = 'hidden'")
     for user, count in ((first, 3), (second, 2), (hidden, 4)):
         for lesson in lessons_of(learn, course(learn, "blockchain-foundations"))[:count]:
             learn.complete_lesson(user, lesson, 80)

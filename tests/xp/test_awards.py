@@ -172,7 +172,7 @@ def test_nobody_inactive_is_paid_or_charged(learn: Learn) -> None:
     user = learn.make_user()
     learn.award_xp(user, 50)
     (paid,) = learn.transactions(user)
-    learn.connection.execute("update learn.users set is_active = false where id = %s", [user])
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.award_xp(user, 50)
     with learn.refuses("LX004"):

@@ -21,7 +21,7 @@ def scene(learn: Learn) -> Scene:
     learn.set_setting("recorded_payments_per_day", 3)
     learn.set_setting("quiz_perfect_payments_per_day", 2)
     awarded = paid(learn)[scene["user"], "xp_awarded"]
-    learn.connection.execute(
+    learn.run(
         "insert into learn.xp_rules (activity_type, amount, daily_cap)"
         " values ('xp_awarded', 0, %s), ('solution_accepted', 5, 10), ('reply_posted', 2, 6),"
         " ('discussion_posted', 2, 6)",
@@ -61,9 +61,9 @@ def attempt(learn: Learn, call: bytes, scene: Scene) -> bool:
     """Makes a call as a backend does; whether it was accepted. Laurel's refusals are as good."""
     try:
         with learn.connection.transaction():
-            learn.connection.execute("set local role learn_app")
-            learn.connection.execute(call, scene)
-            learn.connection.execute("reset role")
+            learn.run("set local role learn_app")
+            learn.run(call, scene)
+            learn.run("reset role")
     except psycopg.Error as error:
         if not (error.sqlstate or "").startswith("LX"):
             raise
@@ -116,7 +116,7 @@ def test_what_a_backend_records_pays_so_often_a_day(learn: Learn) -> None:
     assert learn.record_activity(user, "lesson_perfect").xp_awarded == 20
     assert learn.record_activity(user, "exercise_solved", at="2035-06-12 12:00").xp_awarded == 0
     assert learn.metric(user, "exercises_solved") == 6
-    learn.connection.execute("update learn.users set timezone = 'Pacific/Honolulu' where id = %s", [user])
+    learn.run("update learn.users set timezone = 'Pacific/Honolulu' where id = %s", [user])
     assert learn.record_activity(user, "exercise_solved").xp_awarded == 0
     learn.set_clock("2035-06-14 15:00")
     batch = [{"user_id": user, "activity_type": "exercise_solved"} for _ in range(5)]
@@ -125,9 +125,7 @@ def test_what_a_backend_records_pays_so_often_a_day(learn: Learn) -> None:
 
 def test_awards_within_a_cap(learn: Learn) -> None:
     user = learn.make_user()
-    learn.connection.execute(
-        "insert into learn.xp_rules (activity_type, amount, daily_cap) values ('xp_awarded', 0, 100)"
-    )
+    learn.run("insert into learn.xp_rules (activity_type, amount, daily_cap) values ('xp_awarded', 0, 100)")
     assert [learn.award_xp(user, 60).xp_awarded for _ in range(3)] == [60, 40, 0]
 
 

@@ -89,9 +89,7 @@ def test_a_reversal_lowers_the_level_and_nothing_is_announced_twice(learn: Learn
 
 
 def test_a_rule_may_pay_for_reaching_a_level(learn: Learn) -> None:
-    learn.connection.execute(
-        "insert into learn.xp_rules (activity_type, amount) values ('level_reached', 200)"
-    )
+    learn.run("insert into learn.xp_rules (activity_type, amount) values ('level_reached', 200)")
     user = learn.make_user()
     learn.award_xp(user, 100)  # level 2: +200, level 3: +200, 500 XP
     assert learn.stats(user).total_xp == 500
@@ -101,7 +99,7 @@ def test_a_rule_may_pay_for_reaching_a_level(learn: Learn) -> None:
 def test_a_changed_curve_moves_everybody_at_once_and_announces_nothing(learn: Learn) -> None:
     user = learn.make_user()
     learn.award_xp(user, 150)
-    learn.connection.execute("update learn.level_thresholds set min_xp = min_xp / 10 where level > 1")
+    learn.run("update learn.level_thresholds set min_xp = min_xp / 10 where level > 1")
     assert learn.stats(user).current_level == learn.calculate_level_from_xp(150) == 6
     assert learn.check_integrity() == []
     assert announced(learn, user) == [2]
@@ -112,7 +110,7 @@ def test_a_changed_curve_moves_everybody_at_once_and_announces_nothing(learn: Le
 def test_levels_of_an_easier_curve_are_announced_with_the_next_xp_however_little(learn: Learn) -> None:
     user = learn.make_user()
     learn.award_xp(user, 150)
-    learn.connection.execute("update learn.level_thresholds set min_xp = min_xp / 10 where level > 1")
+    learn.run("update learn.level_thresholds set min_xp = min_xp / 10 where level > 1")
     learn.award_xp(user, 1)  # 151: still level 6
     assert announced(learn, user) == [2, 3, 4, 5, 6]
 
@@ -121,7 +119,7 @@ def test_a_harder_curve_takes_no_badge_and_repeats_no_announcement(learn: Learn)
     slug = learn.make_achievement({"metric": "level_reached", "at_least": 3})
     user = learn.make_user()
     learn.award_xp(user, 300)
-    learn.connection.execute("update learn.level_thresholds set min_xp = min_xp * 10 where level > 1")
+    learn.run("update learn.level_thresholds set min_xp = min_xp * 10 where level > 1")
     assert learn.stats(user).current_level == 1
     assert slug in learn.badges(user)
     learn.award_xp(user, 3000)
@@ -130,10 +128,10 @@ def test_a_harder_curve_takes_no_badge_and_repeats_no_announcement(learn: Learn)
 
 def test_levels_may_be_added_and_removed_at_the_end(learn: Learn) -> None:
     user = learn.make_user()
-    learn.connection.execute("insert into learn.level_thresholds values (101, 600000)")
+    learn.run("insert into learn.level_thresholds values (101, 600000)")
     learn.award_xp(user, 700_000)
     assert learn.stats(user).current_level == 101
-    learn.connection.execute("delete from learn.level_thresholds where level > 50")
+    learn.run("delete from learn.level_thresholds where level > 50")
     assert learn.stats(user).current_level == 50
 
 
@@ -151,12 +149,12 @@ def test_levels_may_be_added_and_removed_at_the_end(learn: Learn) -> None:
 )
 def test_what_is_no_curve_is_refused(learn: Learn, change: str) -> None:
     with learn.refuses("LX001"):
-        learn.connection.execute(change.encode())
+        learn.run(change)
 
 
 def test_the_curve_cannot_be_emptied_by_truncate(learn: Learn) -> None:
     with learn.refuses("LX001"):
-        learn.connection.execute("truncate learn.level_thresholds")
+        learn.run("truncate learn.level_thresholds")
 
 
 def test_a_level_that_was_lost_again_is_no_damage_for_later_badges(learn: Learn) -> None:
@@ -178,19 +176,19 @@ def test_xp_that_an_achievement_asks_for_is_heeded_wherever_it_lies_and_while_it
     assert learn.award_xp(user, 36).new_achievements == []
     assert learn.award_xp(user, 1).new_achievements == [slug]
     other = learn.make_achievement({"metric": "xp", "at_least": 41})
-    learn.connection.execute(
+    learn.run(
         """update learn.achievements set criteria = '{"metric": "xp", "at_least": 45}' where slug = %s""",
         [other],
     )
     assert learn.award_xp(user, 5).new_achievements == []
-    learn.connection.execute("update learn.achievements set is_active = false where slug = %s", [other])
-    learn.connection.execute("update learn.achievements set is_active = true where slug = %s", [other])
+    learn.run("update learn.achievements set is_active = false where slug = %s", [other])
+    learn.run("update learn.achievements set is_active = true where slug = %s", [other])
     assert learn.award_xp(user, 3).new_achievements == [other]
 
 
 def test_every_level_and_every_threshold_is_a_mark(learn: Learn) -> None:
     learn.make_achievement({"any": [{"metric": "xp", "at_least": 37}, {"metric": "xp", "at_least": 38}]})
-    learn.connection.execute("update learn.level_thresholds set min_xp = min_xp * 10 where level > 1")
+    learn.run("update learn.level_thresholds set min_xp = min_xp * 10 where level > 1")
     assert learn.tuples("select xp from learn_internal.xp_marks order by xp") == learn.tuples(
         "select min_xp from learn.level_thresholds union select threshold"
         " from learn_internal.achievement_thresholds where metric = 'xp' order by 1"

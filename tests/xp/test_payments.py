@@ -114,7 +114,7 @@ def test_a_lesson_pays_its_reward_times_the_difficulty_rounded_half_up(
     learn: Learn, xp_reward: int | None, difficulty: str | None, multiplier: str | None, paid: int | None
 ) -> None:
     if multiplier is not None:
-        learn.connection.execute(
+        learn.run(
             "update learn.difficulties set xp_multiplier = %s::numeric where key = %s",
             [multiplier, difficulty],
         )
@@ -144,13 +144,13 @@ def test_a_track_pays_its_own_reward_or_the_rule(
 def test_a_changed_rule_applies_from_then_on(learn: Learn) -> None:
     user, first, second = learn.make_user(), learn.make_lesson(0), learn.make_lesson(0)
     learn.complete_lesson(user, first)
-    learn.connection.execute("update learn.xp_rules set amount = 60 where activity_type = 'lesson_completed'")
+    learn.run("update learn.xp_rules set amount = 60 where activity_type = 'lesson_completed'")
     assert learn.complete_lesson(user, second).xp_awarded == 60
     assert learn.stats(user).total_xp == 110
 
 
 def test_without_a_rule_a_fact_pays_nothing(learn: Learn) -> None:
-    learn.connection.execute("delete from learn.xp_rules where activity_type = 'lesson_completed'")
+    learn.run("delete from learn.xp_rules where activity_type = 'lesson_completed'")
     user = learn.make_user()
     assert learn.complete_lesson(user, learn.make_lesson(0)).xp_awarded == 0
     assert learn.complete_lesson(user, learn.make_lesson(0, xp_reward=30)).xp_awarded == 30
@@ -277,9 +277,7 @@ def test_a_batch_over_the_cap_pays_up_to_it(learn: Learn) -> None:
 
 
 def test_a_cap_holds_also_for_what_content_pays_itself(learn: Learn) -> None:
-    learn.connection.execute(
-        "update learn.xp_rules set daily_cap = 60 where activity_type = 'lesson_completed'"
-    )
+    learn.run("update learn.xp_rules set daily_cap = 60 where activity_type = 'lesson_completed'")
     user = learn.make_user()
     assert learn.complete_lesson(user, learn.make_lesson(0, xp_reward=45)).xp_awarded == 45
     assert learn.complete_lesson(user, learn.make_lesson(0, xp_reward=45)).xp_awarded == 15
