@@ -13,12 +13,8 @@ NOON = moment("2035-06-13 12:00")
 LATER = "2035-06-14 12:00"
 
 
-def run(learn: Learn, statement: str, *arguments: object) -> None:
-    learn.run(statement, arguments)
-
-
 def publish(learn: Learn, table: str, row: int, published: bool = True) -> None:
-    run(learn, f"update learn.{table} set is_published = %s where id = %s", published, row)
+    learn.run(f"update learn.{table} set is_published = %s where id = %s", [published, row])
 
 
 def lessons(learn: Learn, user: UUID, course: Course) -> tuple[int, int, bool] | None:
@@ -100,7 +96,7 @@ def test_losing_the_last_missing_lesson_completes_the_course_and_pays_it_once(
         "moved out": "update learn.lessons set course_id = null where id = %s",
         "moved to another course": f"update learn.lessons set course_id = {other.id} where id = %s",
     }
-    run(learn, statement[way], missing.id)
+    learn.run(statement[way], [missing.id])
     found = learn.course_progress(user, course)
     assert found is not None
     assert (found.status, found.lessons_completed, found.total_lessons) == ("completed", 1, 1)
@@ -119,7 +115,7 @@ def test_losing_a_completed_lesson_keeps_the_completed_course_and_what_was_paid(
         learn.complete_lesson(user, lesson)
     first = learn.lessons_of(course)[0].id
     if way == "deleted":
-        run(learn, "delete from learn.lessons where id = %s", first)
+        learn.run("delete from learn.lessons where id = %s", [first])
     else:
         publish(learn, "lessons", first, False)
     assert lessons(learn, user, course) == (1, 1, True)
@@ -139,7 +135,7 @@ def test_a_course_that_loses_all_its_lessons_is_no_complete_course(
     learn: Learn, user: UUID, course: Course
 ) -> None:
     learn.enroll_in_course(user, course)
-    run(learn, "delete from learn.lessons where course_id = %s", course.id)
+    learn.run("delete from learn.lessons where course_id = %s", [course.id])
     assert lessons(learn, user, course) == (0, 0, False)
 
 
@@ -150,8 +146,8 @@ def test_a_completed_lesson_moved_between_courses_counts_in_the_one_that_has_it(
     done = learn.lessons_of(course)[0]
     learn.complete_lesson(user, done, time_spent_seconds=20)
     learn.enroll_in_course(user, other)
-    run(learn, "delete from learn.lessons where course_id = %s", other.id)
-    run(learn, "update learn.lessons set course_id = %s where id = %s", other.id, done.id)
+    learn.run("delete from learn.lessons where course_id = %s", [other.id])
+    learn.run("update learn.lessons set course_id = %s where id = %s", [other.id, done.id])
     assert lessons(learn, user, course) == (0, 1, False)
     assert lessons(learn, user, other) == (1, 1, True)
     assert learn.tuples(
@@ -179,10 +175,9 @@ def test_one_statement_that_swaps_lessons_in_and_out_of_courses_counts_its_end(
     course = learn.make_course(track=track)
     inside = learn.make_lesson(0, course=course, published=False)
     learn.complete_lesson(user, lesson)
-    run(
-        learn,
+    learn.run(
         "update learn.lessons set is_published = not is_published where id = any (%s)",
-        [other.id, inside.id],
+        [[other.id, inside.id]],
     )
     assert learn.track_progress(user, track) == TrackProgress("in_progress", 1, 2, Decimal(50), None)
 
@@ -199,7 +194,7 @@ def test_an_unpublished_course_keeps_its_numbers_and_does_not_complete(
     assert lessons(learn, user, course) == (1, 2, False)
     with learn.refuses("LX004"):
         learn.complete_lesson(user, missing)
-    run(learn, "delete from learn.lessons where id = %s", missing.id)
+    learn.run("delete from learn.lessons where id = %s", [missing.id])
     assert lessons(learn, user, course) == (1, 1, False)
     publish(learn, "courses", course.id)
     assert lessons(learn, user, course) == (1, 1, True)
@@ -214,7 +209,7 @@ def test_a_published_course_that_is_complete_moves_its_track(learn: Learn, user:
     learn.complete_lesson(user, done)
     learn.complete_lesson(user, lesson)
     publish(learn, "courses", course.id, False)
-    run(learn, "delete from learn.lessons where id = %s", missing.id)
+    learn.run("delete from learn.lessons where id = %s", [missing.id])
     publish(learn, "courses", course.id)
     assert lessons(learn, user, course) == (1, 1, True)
     assert learn.track_progress(user, track) == TrackProgress("completed", 2, 2, Decimal(100), NOON)
@@ -228,7 +223,7 @@ def test_lessons_solved_while_their_course_was_unpublished_complete_when_it_is_p
     lesson = learn.make_lesson(2, course=course)
     learn.submit_query(user, lesson.exercises[0])
     publish(learn, "courses", course.id, False)
-    run(learn, "delete from learn.exercises where id = %s", lesson.exercises[1])
+    learn.run("delete from learn.exercises where id = %s", [lesson.exercises[1]])
     assert learn.facts(user, "lesson_completed") == []
     publish(learn, "courses", course.id)
     assert lessons(learn, user, course) == (1, 1, True)
@@ -240,10 +235,8 @@ def test_courses_published_and_unpublished_by_one_statement_count_its_end(learn:
     track = learn.make_track(lesson)
     on, off = learn.make_course(1, track=track), learn.make_course(1, track=track, published=False)
     learn.complete_lesson(user, lesson)
-    run(
-        learn,
-        "update learn.courses set is_published = not is_published where id = any (%s)",
-        [on.id, off.id],
+    learn.run(
+        "update learn.courses set is_published = not is_published where id = any (%s)", [[on.id, off.id]]
     )
     assert learn.track_progress(user, track) == TrackProgress("in_progress", 1, 2, Decimal(50), None)
 
@@ -251,8 +244,8 @@ def test_courses_published_and_unpublished_by_one_statement_count_its_end(learn:
 def test_a_change_of_other_columns_moves_nothing(learn: Learn, user: UUID, course: Course) -> None:
     learn.complete_lesson(user, learn.lessons_of(course)[0])
     before = learn.facts(user)
-    run(learn, "update learn.courses set title = 'Other', position = 3, completion_xp = 1, category = 'x'")
-    run(learn, "update learn.lessons set title = 'Other', sequence_number = null, content = '{}'")
+    learn.run("update learn.courses set title = 'Other', position = 3, completion_xp = 1, category = 'x'")
+    learn.run("update learn.lessons set title = 'Other', sequence_number = null, content = '{}'")
     assert (lessons(learn, user, course), learn.facts(user)) == ((1, 2, False), before)
 
 
@@ -307,15 +300,15 @@ def test_losing_the_level_that_blocks_unlocks_the_next(
     learn.enroll_in_course(user, leveled)
     other = learn.make_course()
     if way == "deleted":
-        run(learn, "delete from learn.course_levels where id = %s", first.id)
+        learn.run("delete from learn.course_levels where id = %s", [first.id])
     elif way == "unpublished":
         publish(learn, "course_levels", first.id, False)
     elif way == "emptied":
         publish(learn, "lessons", lesson.id, False)
     elif way == "moved behind":
-        run(learn, "update learn.course_levels set position = 9 where id = %s", first.id)
+        learn.run("update learn.course_levels set position = 9 where id = %s", [first.id])
     else:
-        run(learn, "update learn.course_levels set course_id = %s where id = %s", other.id, first.id)
+        learn.run("update learn.course_levels set course_id = %s where id = %s", [other.id, first.id])
     assert (second.slug, False) in learn.unlocked_levels(user)
 
 
@@ -328,17 +321,15 @@ def test_losing_the_last_missing_level_completes_the_course(
     learn.complete_lesson(user, lesson)
     other = learn.make_course()
     if way == "deleted":
-        run(learn, "delete from learn.course_levels where id = %s", missing.id)
+        learn.run("delete from learn.course_levels where id = %s", [missing.id])
     elif way == "unpublished":
         publish(learn, "course_levels", missing.id, False)
     elif way == "emptied":
-        run(
-            learn,
-            "update learn.lessons set course_level_id = null, course_id = null where id = %s",
-            undone.id,
+        learn.run(
+            "update learn.lessons set course_level_id = null, course_id = null where id = %s", [undone.id]
         )
     else:
-        run(learn, "update learn.course_levels set course_id = %s where id = %s", other.id, missing.id)
+        learn.run("update learn.course_levels set course_id = %s where id = %s", [other.id, missing.id])
     assert levels(learn, user, leveled) == (1, 1, True)
     assert learn.ledger(user)[-1] == (40, "course_completed", str(leveled.id))
 
@@ -364,7 +355,7 @@ def test_a_level_that_loses_its_completed_lesson_stays_completed(
     level = learn.make_course_level(leveled)
     easy, _ = (learn.make_lesson(0, level=level, difficulty=key) for key in ("easy", "hard"))
     learn.complete_lesson(user, easy)
-    run(learn, "delete from learn.lessons where id = %s", easy.id)
+    learn.run("delete from learn.lessons where id = %s", [easy.id])
     assert (levels(learn, user, leveled), lessons(learn, user, leveled)) == ((1, 1, True), (0, 1, True))
 
 
@@ -375,7 +366,7 @@ def test_a_completed_lesson_moved_into_an_unlocked_level_completes_it(
     learn.enroll_in_course(user, leveled)
     done = learn.make_lesson(0, difficulty="easy")
     learn.complete_lesson(user, done)
-    run(learn, "update learn.lessons set course_level_id = %s where id = %s", level.id, done.id)
+    learn.run("update learn.lessons set course_level_id = %s where id = %s", [level.id, done.id])
     assert (levels(learn, user, leveled), lessons(learn, user, leveled)) == ((1, 1, True), (1, 2, True))
 
 
@@ -387,7 +378,7 @@ def test_a_completed_lesson_moved_into_a_locked_level_completes_it_when_it_opens
     done = learn.make_lesson(0, difficulty="easy")
     learn.complete_lesson(user, done)
     learn.enroll_in_course(user, leveled)
-    run(learn, "update learn.lessons set course_level_id = %s where id = %s", second.id, done.id)
+    learn.run("update learn.lessons set course_level_id = %s where id = %s", [second.id, done.id])
     assert unlocked(learn, user, first, second) == [(1, False)]
     learn.complete_lesson(user, lesson)
     assert unlocked(learn, user, first, second) == [(1, True), (2, True)]
@@ -400,11 +391,7 @@ def test_levels_that_swap_places_unlock_the_one_that_is_first_now(
     made = [level_with_lesson(learn, leveled) for _ in range(3)]
     order = [level for level, _ in made]
     learn.enroll_in_course(user, leveled)
-    run(
-        learn,
-        "update learn.course_levels set position = 4 - position where course_id = %s",
-        leveled.id,
-    )
+    learn.run("update learn.course_levels set position = 4 - position where course_id = %s", [leveled.id])
     assert unlocked(learn, user, *order) == [(1, False), (3, False)]
     learn.complete_lesson(user, made[0][1])  # the last now, and unlocked since it was the first
     assert unlocked(learn, user, *order) == [(1, True), (3, False)]
@@ -420,7 +407,7 @@ def test_a_level_moved_to_another_course_takes_lessons_and_completions_along(
     other = learn.make_course(completion_xp=6)
     learn.complete_lesson(user, lesson, time_spent_seconds=30)
     learn.enroll_in_course(user, other)
-    run(learn, "update learn.course_levels set course_id = %s where id = %s", other.id, first.id)
+    learn.run("update learn.course_levels set course_id = %s where id = %s", [other.id, first.id])
     assert learn.value("select course_id from learn.lessons where id = %s", [lesson.id]) == other.id
     assert (levels(learn, user, leveled), levels(learn, user, other)) == ((0, 1, False), (1, 1, True))
     assert learn.ledger(user)[-1] == (6, "course_completed", str(other.id))
@@ -434,8 +421,8 @@ def test_an_unlocked_level_moved_to_a_course_waits_for_its_learner_to_enrol_ther
     missing = learn.make_lesson(0, level=level, difficulty="hard")
     learn.complete_lesson(user, lesson)
     other = learn.make_course(completion_xp=6)
-    run(learn, "update learn.course_levels set course_id = %s where id = %s", other.id, level.id)
-    run(learn, "delete from learn.lessons where id = %s", missing.id)
+    learn.run("update learn.course_levels set course_id = %s where id = %s", [other.id, level.id])
+    learn.run("delete from learn.lessons where id = %s", [missing.id])
     assert learn.check_integrity() == []
     assert unlocked(learn, user, level) == [(1, False)]
     assert learn.enroll_in_course(user, other).xp_awarded == 6
@@ -450,7 +437,7 @@ def test_a_lesson_solved_in_an_open_level_of_a_course_that_keeps_its_learner_out
     learn.enroll_in_course(user, leveled)
     other, needed = learn.make_course(), learn.make_course(1)
     learn.make_course_prerequisite(other, needed)
-    run(learn, "update learn.course_levels set course_id = %s where id = %s", other.id, level.id)
+    learn.run("update learn.course_levels set course_id = %s where id = %s", [other.id, level.id])
     learn.submit_query(user, solved.exercises[0])
     assert learn.facts(user, "lesson_completed") == []
     learn.complete_lesson(user, learn.lessons_of(needed)[0])
@@ -463,7 +450,7 @@ def test_a_level_moved_to_an_unpublished_course_is_not_available(
 ) -> None:
     level, lesson = level_with_lesson(learn, leveled)
     hidden = learn.make_course(published=False)
-    run(learn, "update learn.course_levels set course_id = %s where id = %s", hidden.id, level.id)
+    learn.run("update learn.course_levels set course_id = %s where id = %s", [hidden.id, level.id])
     with learn.refuses("LX004"):
         learn.complete_lesson(user, lesson)
 
@@ -476,7 +463,7 @@ def test_a_published_level_with_a_solved_lesson_completes_it(
     learn.complete_lesson(user, direct)
     learn.submit_query(user, lesson.exercises[0])
     publish(learn, "course_levels", level.id, False)
-    run(learn, "delete from learn.exercises where id = %s", lesson.exercises[1])
+    learn.run("delete from learn.exercises where id = %s", [lesson.exercises[1]])
     assert learn.facts(user, "level_completed") == []
     publish(learn, "course_levels", level.id)
     assert (levels(learn, user, leveled), lessons(learn, user, leveled)) == ((1, 1, True), (2, 2, True))
@@ -492,18 +479,15 @@ def test_a_solved_lesson_that_comes_with_its_level_counts_in_its_track(
     track = learn.make_track(done, lesson)
     learn.complete_lesson(user, done)
     learn.enroll_in_course(user, leveled)
-    run(
-        learn,
+    learn.run(
         "insert into learn.query_submissions (user_id, exercise_id, query_text, is_correct)"
         " values (%s, %s, 'select 1', true)",
-        user,
-        lesson.exercises[0],
+        [user, lesson.exercises[0]],
     )
     publish(learn, "lessons", lesson.id, False)
-    run(
-        learn,
+    learn.run(
         "update learn.lessons set is_published = not is_published where id = any (%s)",
-        [blocking.id, lesson.id],
+        [[blocking.id, lesson.id]],
     )
     assert learn.track_progress(user, track) == TrackProgress("completed", 2, 2, Decimal(100), NOON)
     assert levels(learn, user, leveled) == (1, 1, True)
@@ -515,19 +499,15 @@ def test_a_solved_lesson_in_a_new_level_completes_for_those_who_are_through(
     _, lesson = level_with_lesson(learn, leveled)
     learn.complete_lesson(user, lesson)
     solved = learn.make_lesson(1, published=False)
-    run(
-        learn,
+    learn.run(
         "insert into learn.query_submissions (user_id, exercise_id, query_text, is_correct)"
         " values (%s, %s, 'select 1', true)",
-        user,
-        solved.exercises[0],
+        [user, solved.exercises[0]],
     )
     level = learn.make_course_level(leveled)
-    run(
-        learn,
+    learn.run(
         "update learn.lessons set is_published = true, course_level_id = %s where id = %s",
-        level.id,
-        solved.id,
+        [level.id, solved.id],
     )
     assert (levels(learn, user, leveled), lessons(learn, user, leveled)) == ((2, 2, True), (2, 2, True))
 
@@ -537,14 +517,12 @@ def test_what_was_solved_in_a_level_that_has_become_the_first_waits_for_its_lear
 ) -> None:
     first, _ = level_with_lesson(learn, leveled)
     _, lesson = level_with_lesson(learn, leveled, exercises=1)
-    run(
-        learn,
+    learn.run(
         "insert into learn.query_submissions (user_id, exercise_id, query_text, is_correct)"
         " values (%s, %s, 'select 1', true)",
-        user,
-        lesson.exercises[0],
+        [user, lesson.exercises[0]],
     )
-    run(learn, "delete from learn.course_levels where id = %s", first.id)
+    learn.run("delete from learn.course_levels where id = %s", [first.id])
     learn.enroll_in_course(user, leveled)
     assert levels(learn, user, leveled) == (1, 1, True)
 
@@ -555,6 +533,6 @@ def test_one_change_of_content_is_applied_to_all_its_learners(learn: Learn, leve
     for user in users:
         learn.complete_lesson(user, made[0][1])
     for level, _ in made[1:]:
-        run(learn, "delete from learn.course_levels where id = %s", level.id)
+        learn.run("delete from learn.course_levels where id = %s", [level.id])
     assert {learn.stats(user).total_xp for user in users} == {90}
     assert {levels(learn, user, leveled) for user in users} == {(1, 1, True)}

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
 from tests.client import Course, Learn
-
-
-def write(learn: Learn, statement: str, *arguments: Any) -> None:
-    learn.run(statement, arguments)
 
 
 def sizes(learn: Learn, course: Course) -> tuple[int, int, Decimal]:
@@ -57,10 +52,8 @@ def test_a_course_that_makes_no_sense_is_refused(
     row: dict[str, object] = {"slug": "fine", "title": "Fine", column: value}
     columns = ", ".join(row)
     with learn.fails(sqlstate):
-        write(
-            learn,
-            f"insert into learn.courses ({columns}) values ({', '.join(['%s'] * len(row))})",
-            *row.values(),
+        learn.run(
+            f"insert into learn.courses ({columns}) values ({', '.join(['%s'] * len(row))})", [*row.values()]
         )
 
 
@@ -83,10 +76,9 @@ def test_a_level_that_makes_no_sense_is_refused(
     row: dict[str, object] = {"course_id": course.id, "slug": "fine", "title": "Fine", column: value}
     columns = ", ".join(row)
     with learn.fails(sqlstate):
-        write(
-            learn,
+        learn.run(
             f"insert into learn.course_levels ({columns}) values ({', '.join(['%s'] * len(row))})",
-            *row.values(),
+            [*row.values()],
         )
 
 
@@ -116,22 +108,22 @@ def test_tiers_are_of_lessons_only(learn: Learn, tier: str) -> None:
 def test_a_course_has_one_lesson_in_each_place_of_the_sequence(learn: Learn) -> None:
     course = learn.make_course(2)
     one, two = (lesson.id for lesson in learn.lessons_of(course))
-    write(learn, "update learn.lessons set sequence_number = 1 where id = %s", one)
+    learn.run("update learn.lessons set sequence_number = 1 where id = %s", [one])
     with learn.fails("23505"):
-        write(learn, "update learn.lessons set sequence_number = 1 where id = %s", two)
+        learn.run("update learn.lessons set sequence_number = 1 where id = %s", [two])
     other = learn.make_course(1)
-    write(learn, "update learn.lessons set sequence_number = 1 where course_id = %s", other.id)
+    learn.run("update learn.lessons set sequence_number = 1 where course_id = %s", [other.id])
 
 
 def test_places_in_the_sequence_may_be_swapped_at_the_end_of_a_transaction(learn: Learn) -> None:
     course = learn.make_course(2)
     one, two = (lesson.id for lesson in learn.lessons_of(course))
-    write(learn, "update learn.lessons set sequence_number = 1 where id = %s", one)
-    write(learn, "update learn.lessons set sequence_number = 2 where id = %s", two)
-    write(learn, "set constraints learn.lessons_sequence_is_unique deferred")
-    write(learn, "update learn.lessons set sequence_number = 2 where id = %s", one)
-    write(learn, "update learn.lessons set sequence_number = 1 where id = %s", two)
-    write(learn, "set constraints learn.lessons_sequence_is_unique immediate")
+    learn.run("update learn.lessons set sequence_number = 1 where id = %s", [one])
+    learn.run("update learn.lessons set sequence_number = 2 where id = %s", [two])
+    learn.run("set constraints learn.lessons_sequence_is_unique deferred")
+    learn.run("update learn.lessons set sequence_number = 2 where id = %s", [one])
+    learn.run("update learn.lessons set sequence_number = 1 where id = %s", [two])
+    learn.run("set constraints learn.lessons_sequence_is_unique immediate")
 
 
 def test_a_lesson_belongs_to_the_course_of_its_level(learn: Learn) -> None:
@@ -141,7 +133,7 @@ def test_a_lesson_belongs_to_the_course_of_its_level(learn: Learn) -> None:
     assert learn.value("select course_id from learn.lessons where id = %s", [lesson.id]) == course.id
     with learn.fails("23503"):
         learn.make_lesson(0, level=level, course=other, difficulty="easy")
-    write(learn, "update learn.lessons set course_id = null where id = %s", lesson.id)
+    learn.run("update learn.lessons set course_id = null where id = %s", [lesson.id])
     assert learn.value("select course_id from learn.lessons where id = %s", [lesson.id]) == course.id
 
 
@@ -149,7 +141,7 @@ def test_a_lesson_moved_by_its_level_alone_goes_to_the_course_of_the_level(learn
     course, other = learn.make_course(), learn.make_course()
     lesson = learn.make_lesson(0, level=learn.make_course_level(course))
     level = learn.make_course_level(other)
-    write(learn, "update learn.lessons set course_level_id = %s where id = %s", level.id, lesson.id)
+    learn.run("update learn.lessons set course_level_id = %s where id = %s", [level.id, lesson.id])
     assert learn.value("select course_id from learn.lessons where id = %s", [lesson.id]) == other.id
     assert (sizes(learn, course)[:2], sizes(learn, other)[:2]) == ((0, 0), (1, 1))
 
@@ -158,11 +150,10 @@ def test_a_lesson_of_an_unknown_course_or_level_is_refused(learn: Learn) -> None
     with learn.fails("23503"):
         learn.make_lesson(0, course=Course(999_999_999, "unknown"))
     with learn.fails("23503"):
-        write(
-            learn,
+        learn.run(
             "insert into learn.lessons (slug, title, course_id, course_level_id)"
             " values ('x', 'x', %s, 9999999)",
-            learn.make_course().id,
+            [learn.make_course().id],
         )
 
 
@@ -170,12 +161,9 @@ def test_a_lesson_of_an_unknown_course_or_level_is_refused(learn: Learn) -> None
 def test_a_rating_outside_one_to_five_cannot_be_written(learn: Learn, rating: int) -> None:
     user, course = learn.make_user(), learn.make_course(1)
     with learn.fails("23514"):
-        write(
-            learn,
+        learn.run(
             "insert into learn.course_ratings (user_id, course_id, rating) values (%s, %s, %s)",
-            user,
-            course.id,
-            rating,
+            [user, course.id, rating],
         )
 
 
@@ -185,9 +173,9 @@ def test_progress_never_exceeds_what_there_is(learn: Learn) -> None:
     for column in ("lessons_completed", "levels_completed", "weight_completed"):
         for value in (2, -1):
             with learn.fails("23514"):
-                write(learn, f"update learn.user_course_progress set {column} = %s", value)
+                learn.run(f"update learn.user_course_progress set {column} = %s", [value])
     with learn.fails("23514"):
-        write(learn, "update learn.user_course_progress set time_spent_seconds = -1")
+        learn.run("update learn.user_course_progress set time_spent_seconds = -1")
 
 
 @pytest.mark.parametrize("value", ["some", "ANY", None])
@@ -220,26 +208,26 @@ def test_a_lesson_is_available_when_it_its_level_and_its_course_are_published(le
         level = learn.make_course_level(course, published=bool(level_on))
         lesson = learn.make_lesson(0, level=level, published=bool(lesson_on)).id
         assert available(learn, lesson) == bool(lesson_on and level_on and course_on)
-        write(learn, "update learn.courses set is_published = true where id = %s", course.id)
+        learn.run("update learn.courses set is_published = true where id = %s", [course.id])
         assert available(learn, lesson) == bool(lesson_on and level_on)
-        write(learn, "update learn.course_levels set is_published = true where id = %s", level.id)
+        learn.run("update learn.course_levels set is_published = true where id = %s", [level.id])
         assert available(learn, lesson) == bool(lesson_on)
-        write(learn, "update learn.lessons set is_published = true where id = %s", lesson)
+        learn.run("update learn.lessons set is_published = true where id = %s", [lesson])
         assert available(learn, lesson)
-        write(learn, "update learn.course_levels set is_published = false where id = %s", level.id)
+        learn.run("update learn.course_levels set is_published = false where id = %s", [level.id])
         assert not available(learn, lesson)
-        write(learn, "update learn.lessons set course_level_id = null where id = %s", lesson)
+        learn.run("update learn.lessons set course_level_id = null where id = %s", [lesson])
         assert available(learn, lesson)
-        write(learn, "update learn.courses set is_published = false where id = %s", course.id)
+        learn.run("update learn.courses set is_published = false where id = %s", [course.id])
         assert not available(learn, lesson)
-        write(learn, "update learn.lessons set course_id = null where id = %s", lesson)
+        learn.run("update learn.lessons set course_id = null where id = %s", [lesson])
         assert available(learn, lesson)
 
 
 def test_what_is_available_cannot_be_set_by_hand(learn: Learn) -> None:
     plain, course = learn.make_lesson(0), learn.make_course(1, published=False)
-    write(learn, "update learn.lessons set is_available = false where id = %s", plain.id)
-    write(learn, "update learn.lessons set is_available = true where course_id = %s", course.id)
+    learn.run("update learn.lessons set is_available = false where id = %s", [plain.id])
+    learn.run("update learn.lessons set is_available = true where course_id = %s", [course.id])
     assert available(learn, plain.id)
     assert not available(learn, learn.lessons_of(course)[0].id)
 
@@ -258,7 +246,7 @@ def test_a_deleted_course_takes_all_its_rows_along_and_leaves_what_was_paid(lear
     ledger, facts, stats = learn.ledger(user), learn.facts(user), learn.stats(user)
     assert stats.total_xp == 60
     before = learn.row_counts()
-    write(learn, "delete from learn.courses where id = %s", course.id)
+    learn.run("delete from learn.courses where id = %s", [course.id])
     after = learn.row_counts()
     assert {name: before[name] - count for name, count in after.items() if count != before[name]} == {
         "learn.courses": 1,
@@ -282,7 +270,7 @@ def test_a_deleted_level_takes_its_lessons_and_unlocks_along(learn: Learn) -> No
     learn.make_lesson(0, level=other)
     assert learn.unlocked_levels(user) == [(level.slug, True), (other.slug, False)]
     before = learn.row_counts()
-    write(learn, "delete from learn.course_levels where id = %s", level.id)
+    learn.run("delete from learn.course_levels where id = %s", [level.id])
     after = learn.row_counts()
     assert {name: before[name] - count for name, count in after.items() if count != before[name]} == {
         "learn.course_levels": 1,
@@ -299,7 +287,7 @@ def test_a_deleted_user_takes_enrolments_unlocks_and_ratings_along(learn: Learn)
     lesson = learn.make_lesson(0, level=learn.make_course_level(course))
     learn.complete_lesson(user, lesson)
     learn.rate_course(user, course, 4, "Good.")
-    write(learn, "delete from learn.users where id = %s", user)
+    learn.run("delete from learn.users where id = %s", [user])
     for table in ("user_course_progress", "user_level_unlocks", "course_ratings", "user_lesson_progress"):
         assert learn.value(f"select count(*) from learn.{table} where user_id = %s", [user]) == 0
 
@@ -307,15 +295,15 @@ def test_a_deleted_user_takes_enrolments_unlocks_and_ratings_along(learn: Learn)
 def test_a_deleted_track_leaves_its_courses(learn: Learn) -> None:
     track = learn.make_track()
     course = learn.make_course(1, track=track)
-    write(learn, "delete from learn.tracks where id = %s", track.id)
+    learn.run("delete from learn.tracks where id = %s", [track.id])
     assert learn.value("select track_id from learn.courses where id = %s", [course.id]) is None
 
 
 def test_a_difficulty_in_use_is_not_deleted_and_may_be_renamed(learn: Learn) -> None:
     course = learn.make_course(difficulty="fundamentals")
     with learn.fails("23503"):
-        write(learn, "delete from learn.difficulties where key = 'fundamentals'")
-    write(learn, "update learn.difficulties set key = 'ground' where key = 'fundamentals'")
+        learn.run("delete from learn.difficulties where key = 'fundamentals'")
+    learn.run("update learn.difficulties set key = 'ground' where key = 'fundamentals'")
     assert learn.value("select difficulty from learn.courses where id = %s", [course.id]) == "ground"
 
 
@@ -356,29 +344,27 @@ def test_a_cycle_is_refused_naming_its_path(learn: Learn, length: int, required:
 def test_a_cycle_written_by_one_statement_or_by_an_update_is_refused(learn: Learn) -> None:
     one, two = learn.make_course(), learn.make_course()
     with learn.refuses("LX012"):
-        write(
-            learn,
+        learn.run(
             "insert into learn.course_prerequisites (course_id, prerequisite_course_id)"
             " values (%s, %s), (%s, %s)",
-            *(one.id, two.id, two.id, one.id),
+            [*(one.id, two.id, two.id, one.id)],
         )
     first, second, third = chain(learn, 3)
     learn.make_course_prerequisite(third, one)
     with learn.refuses("LX012") as refusal:
-        write(
-            learn,
+        learn.run(
             "update learn.course_prerequisites set prerequisite_course_id = %s where course_id = %s",
-            *(first.id, third.id),
+            [*(first.id, third.id)],
         )
     assert str(second.id) in refusal.detail
 
 
 def test_after_an_edge_or_a_course_is_gone_the_other_way_round_is_fine(learn: Learn) -> None:
     first, second = chain(learn, 2)
-    write(learn, "delete from learn.course_prerequisites where course_id = %s", first.id)
+    learn.run("delete from learn.course_prerequisites where course_id = %s", [first.id])
     learn.make_course_prerequisite(second, first)
     first, second, third = chain(learn, 3)
-    write(learn, "delete from learn.courses where id = %s", second.id)
+    learn.run("delete from learn.courses where id = %s", [second.id])
     learn.make_course_prerequisite(third, first)
 
 
@@ -413,7 +399,7 @@ def test_the_app_reads_courses_and_calls_their_functions(learn: Learn) -> None:
 def test_nobody_but_the_owner_writes_courses_or_progress(learn: Learn, table: str, role: str) -> None:
     for statement in (f"delete from learn.{table}", f"insert into learn.{table} default values"):
         with learn.role(role), learn.fails("42501"):
-            write(learn, statement)
+            learn.run(statement)
 
 
 def test_the_reader_reads_and_calls_nothing_that_changes(learn: Learn) -> None:

@@ -23,15 +23,11 @@ def ids(*challenges: Challenge) -> list[int]:
     return [challenge.id for challenge in challenges]
 
 
-def change(learn: Learn, statement: str, *arguments: Any) -> None:
-    learn.run(statement, arguments)
-
-
 def damage_by_hand(learn: Learn, statement: str, *arguments: Any) -> None:
     """Past all triggers, which refuse it."""
-    change(learn, "set local session_replication_role = replica")
-    change(learn, statement, *arguments)
-    change(learn, "set local session_replication_role = origin")
+    learn.run("set local session_replication_role = replica")
+    learn.run(statement, [*arguments])
+    learn.run("set local session_replication_role = origin")
 
 
 # ── unlocking ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -67,11 +63,10 @@ def test_an_attempt_at_a_locked_challenge_is_refused(learn: Learn, user: UUID) -
         with learn.refuses("LX005"):
             learn.submit_level_attempt(user, locked, 1, passed)
     with learn.refuses("LX005"):
-        change(
-            learn,
+        learn.run(
             "insert into learn.level_attempts (user_id, challenge_id, level_number, score, passed)"
             " values (%s, %s, 1, 50, true)",
-            *(user, locked.id),
+            [*(user, locked.id)],
         )
     learn.submit_level_attempt(user, first, 2)
     assert learn.submit_level_attempt(user, locked, 1).xp_awarded == 105
@@ -125,11 +120,10 @@ def test_inactive_challenges_are_not_unlocked_and_not_asked_for(learn: Learn, us
 def test_a_statement_may_unlock_what_it_goes_on_with(learn: Learn, user: UUID) -> None:
     first = learn.make_challenge((5,))
     second = learn.make_challenge((5,), needs=(first,))
-    change(
-        learn,
+    learn.run(
         "insert into learn.level_attempts (user_id, challenge_id, level_number, score, passed)"
         " select %s, c, 1, 50, true from unnest(%s::bigint[]) c",
-        *(user, ids(first, second)),
+        [*(user, ids(first, second))],
     )
     assert learn.stats(user).total_xp == 210
 
@@ -143,7 +137,7 @@ def test_unlocks_are_sticky(learn: Learn, user: UUID) -> None:
         learn.submit_level_attempt(learn.make_user(), challenge, 1)
     track = learn.make_track()
     learn.make_prerequisite(track, learn.make_track(learn.make_lesson(0)))
-    change(learn, "update learn.challenges set track_id = %s where id = %s", track.id, challenge.id)
+    learn.run("update learn.challenges set track_id = %s where id = %s", [track.id, challenge.id])
     assert learn.submit_level_attempt(user, challenge, 2).xp_awarded == 5 + 100 + 200  # and the track
 
 
@@ -165,7 +159,7 @@ def test_who_may_unlock(learn: Learn, user: UUID) -> None:
         learn.check_and_unlock_challenges(user)
     with learn.role("learn_app"):
         assert learn.check_and_unlock_challenges(user) == [challenge.id]
-    change(learn, "update learn.users set is_active = false where id = %s", user)
+    learn.run("update learn.users set is_active = false where id = %s", [user])
     with learn.refuses("LX004"):
         learn.check_and_unlock_challenges(user)
 
@@ -181,10 +175,9 @@ def test_prerequisites_form_no_cycle(learn: Learn) -> None:
     with learn.fails("23505"):
         learn.need_challenge(b, a)
     with learn.refuses("LX012"):
-        change(
-            learn,
+        learn.run(
             "update learn.challenge_prerequisites set prerequisite_challenge_id = %s where challenge_id = %s",
-            *(c.id, b.id),
+            [*(c.id, b.id)],
         )
 
 
@@ -217,9 +210,9 @@ def test_deactivating_what_is_left_completes_the_track(learn: Learn, user: UUID)
     track = learn.make_track(completion_xp=70)
     one, two = (learn.make_challenge((5,), track=track) for _ in range(2))
     learn.pass_challenge(user, one)
-    change(learn, "update learn.challenges set is_active = false where id = %s", two.id)
+    learn.run("update learn.challenges set is_active = false where id = %s", [two.id])
     assert learn.stats(user).total_xp == 175
-    change(learn, "update learn.challenges set is_active = true where id = %s", two.id)
+    learn.run("update learn.challenges set is_active = true where id = %s", [two.id])
     found = learn.track_progress(user, track)
     assert found is not None
     assert (found.items_completed, found.total_items, found.status) == (1, 2, "completed")
@@ -229,11 +222,11 @@ def test_a_challenge_moves_to_another_track(learn: Learn, user: UUID) -> None:
     old, new = learn.make_track(completion_xp=1), learn.make_track(completion_xp=2)
     one, two = learn.make_challenge((5,), track=old), learn.make_challenge((5,), track=old)
     learn.pass_challenge(user, one)
-    change(learn, "update learn.challenges set track_id = %s where id = %s", new.id, two.id)
+    learn.run("update learn.challenges set track_id = %s where id = %s", [new.id, two.id])
     assert learn.stats(user).total_xp == 106
     learn.pass_challenge(user, two)
     assert learn.stats(user).total_xp == 106 + 105 + 2
-    change(learn, "update learn.challenges set track_id = null where id = %s", two.id)
+    learn.run("update learn.challenges set track_id = null where id = %s", [two.id])
     found = learn.track_progress(user, new)
     assert found is not None
     assert (found.items_completed, found.total_items, found.status) == (0, 0, "completed")
@@ -243,9 +236,9 @@ def test_a_deleted_challenge_leaves_its_track(learn: Learn, user: UUID) -> None:
     track = learn.make_track(completion_xp=70)
     one, two = (learn.make_challenge((5,), track=track) for _ in range(2))
     learn.pass_challenge(user, one)
-    change(learn, "delete from learn.challenges where id = %s", two.id)
+    learn.run("delete from learn.challenges where id = %s", [two.id])
     assert learn.stats(user).total_xp == 175
-    change(learn, "delete from learn.challenges where id = %s", one.id)
+    learn.run("delete from learn.challenges where id = %s", [one.id])
     found = learn.track_progress(user, track)
     assert found is not None
     assert (found.items_completed, found.total_items, found.status) == (0, 0, "completed")
@@ -256,8 +249,8 @@ def test_deleted_progress_in_a_challenge_leaves_the_track(learn: Learn, user: UU
     track = learn.make_track(completion_xp=70)
     one, _ = (learn.make_challenge((5,), track=track) for _ in range(2))
     learn.pass_challenge(user, one)
-    change(learn, "delete from learn.level_attempts")
-    change(learn, "delete from learn.user_challenge_progress where user_id = %s", user)
+    learn.run("delete from learn.level_attempts")
+    learn.run("delete from learn.user_challenge_progress where user_id = %s", [user])
     found = learn.track_progress(user, track)
     assert found is not None
     assert (found.items_completed, found.total_items, found.status) == (0, 2, "not_started")
@@ -270,12 +263,10 @@ def test_a_level_moved_to_another_challenge_completes_the_one_that_it_left(learn
     learn.pass_challenge(user, joined)
     learn.submit_level_attempt(user, left, 1)
     assert learn.stats(user).total_xp == 110
-    change(
-        learn,
+    learn.run(
         "update learn.challenge_levels set challenge_id = %s, level_number = 2"
         " where challenge_id = %s and level_number = 2",
-        joined.id,
-        left.id,
+        [joined.id, left.id],
     )
     assert learn.stats(user).total_xp == 110 + 100 + 70
     found = learn.track_progress(user, track)
@@ -287,7 +278,7 @@ def test_a_deleted_track_leaves_its_challenges(learn: Learn, user: UUID) -> None
     track = learn.make_track()
     challenge = learn.make_challenge((5, 5), track=track)
     learn.submit_level_attempt(user, challenge, 1)
-    change(learn, "delete from learn.tracks where id = %s", track.id)
+    learn.run("delete from learn.tracks where id = %s", [track.id])
     assert learn.submit_level_attempt(user, challenge, 2).xp_awarded == 105
 
 
@@ -311,8 +302,8 @@ def test_deleting_the_level_that_is_left_completes_the_challenge(learn: Learn, u
     learn.submit_level_attempt(user, challenge, 2, at="2035-06-13 11:00")
     other = learn.make_user()
     learn.submit_level_attempt(other, challenge, 1)
-    change(
-        learn, "delete from learn.challenge_levels where challenge_id = %s and level_number = 3", challenge.id
+    learn.run(
+        "delete from learn.challenge_levels where challenge_id = %s and level_number = 3", [challenge.id]
     )
     progress = learn.challenge_progress(user, challenge)
     assert progress is not None
@@ -326,8 +317,8 @@ def test_deleting_a_passed_level_takes_its_attempts_along_and_no_xp(learn: Learn
     challenge = learn.make_challenge((5, 6, 7))
     learn.submit_level_attempt(user, challenge, 1, score=99, time_spent_seconds=50, at="2035-06-12 12:00")
     learn.submit_level_attempt(user, challenge, 2, score=60, time_spent_seconds=5)
-    change(
-        learn, "delete from learn.challenge_levels where challenge_id = %s and level_number = 1", challenge.id
+    learn.run(
+        "delete from learn.challenge_levels where challenge_id = %s and level_number = 1", [challenge.id]
     )
     progress = learn.challenge_progress(user, challenge)
     assert progress is not None
@@ -343,8 +334,8 @@ def test_what_is_left_of_a_challenge_is_rebuilt_alike(learn: Learn, user: UUID, 
     learn.submit_level_attempt(user, challenge, 1, at="2035-06-12 12:00")
     if level == 2:
         learn.submit_level_attempt(user, challenge, 2)
-    change(
-        learn, "delete from learn.challenge_levels where challenge_id = %s and level_number = 1", challenge.id
+    learn.run(
+        "delete from learn.challenge_levels where challenge_id = %s and level_number = 1", [challenge.id]
     )
     before = learn.challenge_progress(user, challenge)
     learn.rebuild_user(user)
@@ -355,37 +346,35 @@ def test_what_is_left_of_a_challenge_is_rebuilt_alike(learn: Learn, user: UUID, 
 
 def test_a_level_that_was_attempted_keeps_its_number(learn: Learn, user: UUID) -> None:
     challenge = learn.make_challenge((5, 6))
-    change(
-        learn,
+    learn.run(
         "update learn.challenge_levels set level_number = 3 where challenge_id = %s and level_number = 2",
-        challenge.id,
+        [challenge.id],
     )
     learn.submit_level_attempt(user, challenge, 1)
     with learn.fails("23503"):
-        change(
-            learn,
+        learn.run(
             "update learn.challenge_levels set level_number = 2 where challenge_id = %s and level_number = 1",
-            challenge.id,
+            [challenge.id],
         )
 
 
 def test_a_level_may_pay_otherwise_from_now_on(learn: Learn, user: UUID) -> None:
     challenge = learn.make_challenge((5, 6))
     learn.submit_level_attempt(user, challenge, 1)
-    change(learn, "update learn.challenge_levels set xp_reward = 50")
+    learn.run("update learn.challenge_levels set xp_reward = 50")
     assert learn.submit_level_attempt(user, challenge, 2).xp_awarded == 150
 
 
 def test_removing_a_prerequisite_frees_the_way(learn: Learn, user: UUID) -> None:
     locked = learn.make_challenge((5,), needs=(learn.make_challenge((5,)),))
-    change(learn, "delete from learn.challenge_prerequisites")
+    learn.run("delete from learn.challenge_prerequisites")
     assert learn.submit_level_attempt(user, locked, 1).xp_awarded == 105
 
 
 def test_deleting_a_prerequisite_frees_the_way(learn: Learn, user: UUID) -> None:
     first = learn.make_challenge((5,))
     locked = learn.make_challenge((5,), needs=(first,))
-    change(learn, "delete from learn.challenges where id = %s", first.id)
+    learn.run("delete from learn.challenges where id = %s", [first.id])
     assert learn.check_and_unlock_challenges(user) == [locked.id]
 
 
@@ -394,7 +383,7 @@ def test_no_change_of_content_touches_whom_it_does_not_concern(learn: Learn, use
     learn.submit_level_attempt(user, challenge, 1)
     before = snapshot(learn, [user])
     learn.make_level(other, 3)
-    change(learn, "delete from learn.challenges where id = %s", other.id)
+    learn.run("delete from learn.challenges where id = %s", [other.id])
     assert differences(snapshot(learn, [user]), before) == {}
 
 
@@ -498,7 +487,7 @@ def test_an_attempt_that_notes_more_than_it_was_paid_is_reported(
     learn.submit_level_attempt(user, challenge, 1, passed)
     learn.submit_daily_challenge(user, passed=passed)
     assert learn.check_integrity() == []
-    change(learn, f"update learn.{table} set xp_earned = xp_earned + 1")
+    learn.run(f"update learn.{table} set xp_earned = xp_earned + 1")
     assert check_names(learn) == {"attempts_note_what_was_paid"}
 
 
@@ -508,7 +497,7 @@ def test_a_level_that_is_passed_again_after_its_attempts_were_deleted_is_no_dama
     challenge = learn.make_challenge((10, 20))
     for _ in range(2):
         learn.submit_level_attempt(user, challenge, 1)
-        change(learn, "delete from learn.level_attempts")
+        learn.run("delete from learn.level_attempts")
     learn.submit_level_attempt(user, challenge, 1)
     assert learn.value("select sum(xp_earned) from learn.level_attempts") == 0
     assert learn.stats(user).total_xp == 10
@@ -525,7 +514,7 @@ def test_recommendations_follow_the_skill_level(learn: Learn, user: UUID) -> Non
         learn.make_challenge((5,), slug=difficulty, difficulty=difficulty)
     expected = ["beginner", "intermediate", "advanced"]
     for number, skill in enumerate(expected, 1):
-        change(learn, "update learn.users set skill_level = %s where id = %s", skill, user)
+        learn.run("update learn.users set skill_level = %s where id = %s", [skill, user])
         assert learn.recommend_challenges(user) == expected[:number]
 
 
@@ -546,8 +535,8 @@ def test_recommendations_leave_out_what_is_done_locked_or_inactive(learn: Learn,
 
 def test_recommendations_come_in_the_order_of_tracks_up_to_the_limit(learn: Learn, user: UUID) -> None:
     second, first = learn.make_track(), learn.make_track()
-    change(learn, "update learn.tracks set position = 2 where id = %s", second.id)
-    change(learn, "update learn.tracks set position = 1 where id = %s", first.id)
+    learn.run("update learn.tracks set position = 2 where id = %s", [second.id])
+    learn.run("update learn.tracks set position = 1 where id = %s", [first.id])
     learn.make_challenge((5,), slug="four", track=second, position=1)
     learn.make_challenge((5,), slug="two", track=first, position=2)
     learn.make_challenge((5,), slug="one", track=first, position=1)
@@ -632,11 +621,11 @@ def test_what_is_missing_can_be_looked_up(learn: Learn, user: UUID) -> None:
 
 
 def test_looking_one_user_up_reads_one_user(learn: Learn, user: UUID) -> None:
-    change(learn, "insert into learn.users (username) select 'crowd-' || n from generate_series(1, 3000) n")
+    learn.run("insert into learn.users (username) select 'crowd-' || n from generate_series(1, 3000) n")
     for _ in range(5):
         learn.make_challenge((5,))
-    change(learn, "analyze learn.users")
-    change(learn, "analyze learn.user_stats")
+    learn.run("analyze learn.users")
+    learn.run("analyze learn.user_stats")
     for view in ("learn.challenge_prerequisites_status", "learn_internal.due_challenge_unlocks"):
         plan = learn.value(f"explain (format json, analyze) select * from {view} where user_id = '{user}'")
         stack, read = [plan[0]["Plan"]], 0
