@@ -25,6 +25,7 @@ from psycopg.conninfo import make_conninfo
 from tests import forks, parallel, stock
 from tests.clusters import laurel as laurel
 from tests.fixtures import learn as learn
+from tests.fixtures import scene as scene
 from tests.fixtures import user as user
 from tests.parallel import pytest_addoption as pytest_addoption
 from tests.parallel import pytest_collection_modifyitems as pytest_collection_modifyitems

@@ -69,23 +69,14 @@ class Content(Rules):
         exercises: int = 2,
         *,
         slug: str | None = None,
-        difficulty: str | None = None,
-        xp_reward: int | None = None,
         published: bool = True,
         course: Course | None = None,
         level: CourseLevel | None = None,
+        **columns: Any,
     ) -> Lesson:
         slug = slug or f"lesson-{next(numbers)}"
-        lesson = self.insert(
-            "lessons",
-            slug=slug,
-            title=slug,
-            difficulty=difficulty,
-            xp_reward=xp_reward,
-            is_published=published,
-            course_id=course and course.id,
-            course_level_id=level and level.id,
-        )
+        place = {"course_id": course and course.id, "course_level_id": level and level.id}
+        lesson = self.insert("lessons", slug=slug, title=slug, is_published=published, **place, **columns)
         made = tuple(self.make_exercise(lesson, position=position) for position in range(1, exercises + 1))
         return Lesson(lesson, slug, made)
 
@@ -97,23 +88,11 @@ class Content(Rules):
         return made
 
     def make_track(
-        self,
-        *lessons: Lesson,
-        slug: str | None = None,
-        difficulty: str = "intermediate",
-        completion_xp: int | None = None,
-        published: bool = True,
+        self, *lessons: Lesson, slug: str | None = None, published: bool = True, **columns: Any
     ) -> Track:
         slug = slug or f"track-{next(numbers)}"
-        track = self.insert(
-            "tracks",
-            slug=slug,
-            title=slug,
-            difficulty=difficulty,
-            completion_xp=completion_xp,
-            is_published=published,
-        )
-        made = Track(track, slug)
+        row = {"slug": slug, "title": slug, "difficulty": "intermediate", "is_published": published}
+        made = Track(self.insert("tracks", **{**row, **columns}), slug)
         self.add_to_track(made, *lessons)
         return made
 
@@ -145,24 +124,13 @@ class Content(Rules):
         *,
         slug: str | None = None,
         track: Track | None = None,
-        difficulty: str = "beginner",
-        category: str = "",
-        completion_xp: int = 0,
         published: bool = True,
+        **columns: Any,
     ) -> Course:
         """With so many lessons directly in it, without exercises."""
         slug = slug or f"course-{next(numbers)}"
-        course = self.insert(
-            "courses",
-            slug=slug,
-            title=slug,
-            track_id=track and track.id,
-            difficulty=difficulty,
-            category=category,
-            completion_xp=completion_xp,
-            is_published=published,
-        )
-        made = Course(course, slug)
+        row = {"slug": slug, "title": slug, "track_id": track and track.id, "is_published": published}
+        made = Course(self.insert("courses", **row, **columns), slug)
         for _ in range(lessons):
             self.make_lesson(0, course=made)
         return made
@@ -176,32 +144,16 @@ class Content(Rules):
             position = self.value(
                 "select count(*) + 1 from learn.course_levels where course_id = %s", [course.id]
             )
-        level = self.insert(
-            "course_levels",
-            course_id=course.id,
-            slug=slug,
-            title=slug,
-            position=position,
-            is_published=published,
-        )
-        return CourseLevel(level, slug, course.id)
+        row = {"course_id": course.id, "slug": slug, "title": slug, "position": position}
+        return CourseLevel(self.insert("course_levels", is_published=published, **row), slug, course.id)
 
     def make_course_prerequisite(self, course: Course, needs: Course, *, required: bool = True) -> None:
-        self.insert(
-            "course_prerequisites",
-            returning="course_id",
-            course_id=course.id,
-            prerequisite_course_id=needs.id,
-            is_required=required,
-        )
+        row = {"course_id": course.id, "prerequisite_course_id": needs.id, "is_required": required}
+        self.insert("course_prerequisites", "course_id", **row)
 
     def make_prerequisite(self, track: Track, prerequisite: Track) -> None:
-        self.insert(
-            "track_prerequisites",
-            returning="track_id",
-            track_id=track.id,
-            prerequisite_track_id=prerequisite.id,
-        )
+        row = {"track_id": track.id, "prerequisite_track_id": prerequisite.id}
+        self.insert("track_prerequisites", "track_id", **row)
 
     def make_exam(self, key: str | None = None, *, questions: int = 0) -> str:
         """Also so many questions of it."""
@@ -243,30 +195,16 @@ class Content(Rules):
         levels: Sequence[int] = (10, 20, 30),
         *,
         slug: str | None = None,
-        title: str | None = None,
-        category: str = "caching",
         track: Track | None = None,
-        difficulty: str = "beginner",
-        xp_base: int = 100,
-        position: int = 0,
         hints: Sequence[int] = (),
         active: bool = True,
         needs: Sequence[Challenge] = (),
+        **columns: Any,
     ) -> Challenge:
         """`levels`: what each pays; `hints`: the penalty of each hint, the same for every level."""
         slug = slug or f"challenge-{next(numbers)}"
-        challenge = self.insert(
-            "challenges",
-            slug=slug,
-            title=title or slug,
-            category=category,
-            track_id=track and track.id,
-            position=position,
-            difficulty=difficulty,
-            xp_base=xp_base,
-            is_active=active,
-        )
-        made = Challenge(challenge, slug)
+        row = {"slug": slug, "title": slug, "category": "caching", "track_id": track and track.id}
+        made = Challenge(self.insert("challenges", is_active=active, **{**row, **columns}), slug)
         for number, xp in enumerate(levels, 1):
             self.make_level(made, number, xp=xp, hints=hints)
         for needed in needs:
@@ -290,12 +228,8 @@ class Content(Rules):
         )
 
     def need_challenge(self, challenge: Challenge, prerequisite: Challenge) -> None:
-        self.insert(
-            "challenge_prerequisites",
-            returning="challenge_id",
-            challenge_id=challenge.id,
-            prerequisite_challenge_id=prerequisite.id,
-        )
+        row = {"challenge_id": challenge.id, "prerequisite_challenge_id": prerequisite.id}
+        self.insert("challenge_prerequisites", "challenge_id", **row)
 
     def make_daily(
         self, challenge: Challenge, day: date | str, *, multiplier: float | str | None = None
@@ -317,28 +251,13 @@ class Content(Rules):
         *,
         parent: int | None = None,
         needs: Sequence[int] = (),
-        max_level: int = 5,
-        xp_per_level: int = 100,
-        category: str = "",
+        **columns: Any,
     ) -> int:
         """`needs`: the skills that are its prerequisites."""
         slug = slug or f"skill-{next(numbers)}"
-        skill: int = self.insert(
-            "skills",
-            slug=slug,
-            name=slug,
-            parent_skill_id=parent,
-            max_level=max_level,
-            xp_per_level=xp_per_level,
-            category=category,
-        )
+        skill: int = self.insert("skills", slug=slug, name=slug, parent_skill_id=parent, **columns)
         for other in needs:
-            self.insert(
-                "skill_prerequisites",
-                returning="skill_id",
-                skill_id=skill,
-                prerequisite_skill_id=other,
-            )
+            self.insert("skill_prerequisites", "skill_id", skill_id=skill, prerequisite_skill_id=other)
         return skill
 
     def make_plain_challenge(

@@ -1,4 +1,4 @@
-"""The fixture `learn`: the client in a transaction that is rolled back, its clock stopped; and `user`."""
+"""The client in a transaction that is rolled back, its clock stopped; a learner; a scene with everything."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.calls import Scene, make_scene
 from tests.client import Connection, Learn, moment
 
 # Later than the seeds of any test run, so that every rule is older than what the tests do.
@@ -24,3 +25,9 @@ def learn(db: Connection) -> Learn:
 def user(learn: Learn) -> UUID:
     """A learner who has done nothing yet."""
     return learn.make_user()
+
+
+@pytest.fixture
+def scene(learn: Learn) -> Scene:
+    """Something of everything: what `tests/calls.py` calls functions with."""
+    return make_scene(learn)

@@ -202,11 +202,7 @@ def test_an_attempt_that_its_table_refuses(
     daily = learn.make_daily(challenge, TODAY)
     row = {"user_id": user, "daily_challenge_id": daily, "score": 5, "passed": False, **values}
     with learn.fails(code):
-        learn.run(
-            f"insert into learn.daily_challenge_attempts ({', '.join(row)})"
-            f" values ({', '.join(['%s'] * len(row))})",
-            list(row.values()),
-        )
+        learn.insert("daily_challenge_attempts", "1", **row)
 
 
 def test_a_day_that_its_table_refuses(learn: Learn, challenge: Challenge) -> None:

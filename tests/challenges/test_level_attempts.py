@@ -419,10 +419,7 @@ def test_an_attempt_that_its_table_refuses(
     row = {"user_id": user, "challenge_id": challenge.id, "level_number": 1, "score": 5, "passed": False}
     row |= values
     with learn.fails(code):
-        learn.run(
-            f"insert into learn.level_attempts ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
-            list(row.values()),
-        )
+        learn.insert("level_attempts", "1", **row)
 
 
 @pytest.mark.parametrize(
@@ -459,10 +456,7 @@ def test_a_level_that_its_table_refuses(learn: Learn, challenge: Challenge, valu
         **values,
     }
     with learn.fails("23514"):
-        learn.run(
-            f"insert into learn.challenge_levels ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
-            list(row.values()),
-        )
+        learn.insert("challenge_levels", "1", **row)
 
 
 @pytest.mark.parametrize(
@@ -486,10 +480,7 @@ def test_a_challenge_that_its_table_refuses(
 ) -> None:
     row = {"slug": "new", "title": "New", **values}
     with learn.fails(code):
-        learn.run(
-            f"insert into learn.challenges ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
-            list(row.values()),
-        )
+        learn.insert("challenges", "1", **row)
 
 
 def test_a_level_has_one_number_and_a_challenge_no_more_than_five(learn: Learn, challenge: Challenge) -> None:

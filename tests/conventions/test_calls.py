@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.calls import CALLS, Scene, callable_by, make_scene, readable_by, statement
+from tests.calls import CALLS, Scene, callable_by, readable_by, statement
 from tests.client import Learn
 
 pytestmark = pytest.mark.stock
 
 # Nothing is damaged, nothing old, and a commit may have merged into the boards what was gained.
 NOTHING_TO_DO = {"archive_before", "attach_archive", "check_integrity", "check_slice", "refresh_leaderboard"}
-
-
-@pytest.fixture
-def scene(learn: Learn) -> Scene:
-    return make_scene(learn)
 
 
 def test_every_public_function_has_a_good_call(learn: Learn) -> None:

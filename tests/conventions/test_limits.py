@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.calls import CALLS, Scene, make_scene
+from tests.calls import CALLS, Scene
 from tests.client import Learn
 
 # Twice the largest limits that there are, of JSON some more: one that is higher is reported.
@@ -64,11 +64,6 @@ where c.relnamespace = 'learn'::regnamespace and c.relkind in ('r', 'p') and not
       or k.contype = 'f' and a.attnum = any (k.conkey)))
 order by 1
 """
-
-
-@pytest.fixture
-def scene(learn: Learn) -> Scene:
-    return make_scene(learn)
 
 
 def parameters(learn: Learn, kinds: str) -> Iterator[tuple[str, str, str]]:

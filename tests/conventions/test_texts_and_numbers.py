@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.calls import CALLS, Scene, make_scene, statement
+from tests.calls import CALLS, Scene, statement
 from tests.client import Learn
 from tests.conventions.test_limits import call, parameters
 
@@ -98,11 +98,6 @@ where c.relnamespace = 'learn'::regnamespace and c.relkind = 'r' and c.relname <
 order by 1, 2
 """
 NO_RULES = ["discussions", "replies", "outbox", "closed_periods", "old_progress_table", "platform_settings"]
-
-
-@pytest.fixture
-def scene(learn: Learn) -> Scene:
-    return make_scene(learn)
 
 
 def attempt(learn: Learn, table: str, column: str, value: Any) -> Any:

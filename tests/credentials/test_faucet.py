@@ -338,11 +338,7 @@ def test_the_address_may_be_forgotten(learn: Learn, user: UUID) -> None:
 def test_the_table_refuses_what_is_malformed(learn: Learn, user: UUID, columns: dict[str, Any]) -> None:
     values = {"user_id": user, "hedera_account_id": "0.0.1", "amount_hbar": 5, **columns}
     with learn.fails("23514"):
-        learn.run(
-            f"insert into learn.faucet_requests ({', '.join(values)})"
-            f" values ({', '.join(['%s'] * len(values))})",
-            list(values.values()),
-        )
+        learn.insert("faucet_requests", "1", **values)
 
 
 def test_no_app_role_reads_the_address(learn: Learn, user: UUID) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import pytest
-
-from tests.calls import Scene, make_scene
+from tests.calls import Scene
 from tests.client import Learn
 
 OWNED = """
@@ -17,11 +15,6 @@ OWNED = """
       and (a.attname in ('user_id', 'author_id', 'about_user') or c.relname = 'users' and a.attname = 'id')
       and c.relname not in ('user_credentials', 'archived_facts', 'archived_payments')  -- see test_archive.py
 """
-
-
-@pytest.fixture
-def scene(learn: Learn) -> Scene:
-    return make_scene(learn)
 
 
 def test_an_export_has_the_rows_of_every_table_and_they_can_be_read_back(learn: Learn, scene: Scene) -> None:

@@ -224,10 +224,7 @@ def test_a_message_comes_once_per_topic_and_key(learn: Learn) -> None:
 def test_the_table_refuses_what_is_malformed(learn: Learn, columns: dict[str, Any]) -> None:
     values = {"topic": "webhook", **columns}
     with learn.fails("23514"):
-        learn.run(
-            f"insert into learn.outbox ({', '.join(values)}) values ({', '.join(['%s'] * len(values))})",
-            list(values.values()),
-        )
+        learn.insert("outbox", "1", **values)
 
 
 def test_purging_takes_what_was_completed_before(learn: Learn) -> None:

@@ -9,16 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from tests.properties.model import RefusedError as RefusedError
+
 MULTIPLIERS = {"easy": 1, "medium": 2, "hard": 3}
 TRACK_XP = 200
-
-
-class RefusedError(Exception):
-    """The act is refused with this SQLSTATE and changes nothing."""
-
-    def __init__(self, sqlstate: str) -> None:
-        super().__init__(sqlstate)
-        self.sqlstate = sqlstate
 
 
 @dataclass

@@ -16,20 +16,13 @@ from tests.client import AwardSummary, Connection, Learn, Track
 from tests.client import Challenge as Made
 from tests.properties.examples import examples
 from tests.properties.histories import START
+from tests.properties.model import RefusedError
 from tests.properties.snapshots import differences, snapshot
 
 HINTS = (1, 4, 30)
 
 
 # ── the model ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class RefusedError(Exception):
-    """The call is refused, with this SQLSTATE."""
-
-    def __init__(self, sqlstate: str) -> None:
-        super().__init__(sqlstate)
-        self.sqlstate = sqlstate
 
 
 @dataclass

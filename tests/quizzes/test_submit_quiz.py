@@ -351,13 +351,7 @@ ATTEMPT = {"total_questions": 5, "correct_answers": 3, "time_taken_seconds": 60,
 
 def insert_attempt(learn: Learn, user: UUID, exam: str, **values: Any) -> int:
     row = {"user_id": user, "exam_type": exam, **ATTEMPT, **values}
-    return int(
-        learn.value(
-            f"insert into learn.quiz_attempts ({', '.join(row)})"
-            f" values ({', '.join(['%s'] * len(row))}) returning id",
-            list(row.values()),
-        )
-    )
+    return int(learn.insert("quiz_attempts", **row))
 
 
 def test_an_attempt_written_directly_does_all_that_the_function_does(
@@ -547,10 +541,7 @@ def test_an_answer_that_cannot_be_is_refused_by_its_table(
         **values,
     }
     with learn.fails(constraint):
-        learn.run(
-            f"insert into learn.user_answers ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
-            list(row.values()),
-        )
+        learn.insert("user_answers", "1", **row)
 
 
 def test_positions_and_questions_of_a_quiz_are_unique(learn: Learn, user: UUID, exam: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -26,3 +27,16 @@ def scene_url(server: ThrowawayServer, template: str) -> Iterator[tuple[str, Sce
         scene = make_scene(learn)
     yield url, scene
     server.drop_database(name)
+
+
+@pytest.fixture
+def scene(scene_url: tuple[str, Scene]) -> Scene:
+    return scene_url[1]
+
+
+@pytest.fixture
+def connection(scene_url: tuple[str, Scene]) -> Iterator[psycopg.Connection[Any]]:
+    """A session of its own: nothing is planned yet. Roles and all are rolled back."""
+    with psycopg.connect(scene_url[0]) as opened:
+        yield opened
+        opened.rollback()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -21,14 +21,6 @@ SHADOWS: dict[str, tuple[Callable[[Attacker], int], int]] = {
     "types by domains": (Attacker.shadow_types_by_domains, 90),
     "types with casts": (Attacker.shadow_types_with_casts, 90),
 }
-
-
-@pytest.fixture
-def connection(scene_url: tuple[str, Scene]) -> Iterator[Connection]:
-    """A session of its own: nothing is planned yet. Roles and all are rolled back."""
-    with psycopg.connect(scene_url[0]) as opened:
-        yield opened
-        opened.rollback()
 
 
 @pytest.mark.parametrize("shadow", SHADOWS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,18 +19,6 @@ from tests.security.test_learners import become, refused
 Connection = psycopg.Connection[Any]
 PAGE = Path(__file__).resolve().parents[2] / "docs/supabase.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-@pytest.fixture
-def connection(scene_url: tuple[str, Scene]) -> Iterator[Connection]:
-    with psycopg.connect(scene_url[0]) as opened:
-        yield opened
-        opened.rollback()
-
-
-@pytest.fixture
-def scene(scene_url: tuple[str, Scene]) -> Scene:
-    return scene_url[1]
 
 
 def failure(connection: Connection, statement: bytes, scene: Scene) -> tuple[str, str]:

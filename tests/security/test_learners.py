@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -42,18 +41,6 @@ OWNED = """
     where c.relnamespace = 'learn'::regnamespace and c.relkind in ('r', 'p')
       and (a.attname = 'user_id' or c.oid = 'learn.users'::regclass and a.attname = 'id')
 """
-
-
-@pytest.fixture
-def connection(scene_url: tuple[str, Scene]) -> Iterator[Connection]:
-    with psycopg.connect(scene_url[0]) as opened:
-        yield opened
-        opened.rollback()
-
-
-@pytest.fixture
-def scene(scene_url: tuple[str, Scene]) -> Scene:
-    return scene_url[1]
 
 
 def become(connection: Connection, user: object, role: str = ROLE) -> None:

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
-import pytest
 from psycopg import sql
 
-from tests.calls import CALLS, Scene, callable_by, make_scene
+from tests.calls import CALLS, Scene, callable_by
 from tests.client import Connection, Learn
 from tests.suites.conftest import Amount, Tell
 from tests.suites.values import documents, values
@@ -70,11 +69,6 @@ def problem_of(error: psycopg.Error) -> str | None:
     if len(error.diag.message_detail or "") > 1000:
         return f"{error.sqlstate} with a DETAIL of {len(error.diag.message_detail or '')} characters"
     return None
-
-
-@pytest.fixture
-def scene(learn: Learn) -> Scene:
-    return make_scene(learn)
 
 
 def digest_query(learn: Learn) -> sql.Composed:
