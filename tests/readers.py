@@ -169,33 +169,29 @@ class Readers(Queries):
     # ── rows of tables ─────────────────────────────────────────────────────────────────────────────────────
 
     def stats(self, user: UUID) -> Stats:
-        return Stats(*self._columns(Stats, "user_stats", user_id=user)[0])
+        return Stats(*self._row(Stats, "user_stats", user_id=user))
 
-    def lesson_progress(self, user: UUID, lesson: Lesson) -> LessonProgress | None:
-        found = self._columns(LessonProgress, "user_lesson_progress", user_id=user, lesson_id=lesson.id)
-        return found[0] if found else None
+    def lesson_progress(self, user: UUID, lesson: Lesson) -> Any:
+        return self._row(LessonProgress, "user_lesson_progress", user_id=user, lesson_id=lesson.id)
 
-    def track_progress(self, user: UUID, track: Track) -> TrackProgress | None:
-        found = self._columns(TrackProgress, "user_track_progress", user_id=user, track_id=track.id)
-        return found[0] if found else None
+    def track_progress(self, user: UUID, track: Track) -> Any:
+        return self._row(TrackProgress, "user_track_progress", user_id=user, track_id=track.id)
 
-    def path_progress(self, user: UUID, path: Path) -> PathProgress | None:
-        found = self._columns(PathProgress, "user_path_progress", user_id=user, path_id=path.id)
-        return found[0] if found else None
+    def path_progress(self, user: UUID, path: Path) -> Any:
+        return self._row(PathProgress, "user_path_progress", user_id=user, path_id=path.id)
 
-    def course_progress(self, user: UUID, course: Course) -> CourseProgress | None:
-        found = self._columns(CourseProgress, "user_course_progress", user_id=user, course_id=course.id)
-        return found[0] if found else None
+    def course_progress(self, user: UUID, course: Course) -> Any:
+        return self._row(CourseProgress, "user_course_progress", user_id=user, course_id=course.id)
 
-    def challenge_progress(self, user: UUID, challenge: Challenge) -> ChallengeProgress | None:
-        found = self._columns(
-            ChallengeProgress, "user_challenge_progress", user_id=user, challenge_id=challenge.id
-        )
-        return found[0] if found else None
+    def challenge_progress(self, user: UUID, challenge: Challenge) -> Any:
+        key = {"user_id": user, "challenge_id": challenge.id}
+        return self._row(ChallengeProgress, "user_challenge_progress", **key)
 
-    def _columns(self, kind: Any, table: str, **key: Any) -> list[Any]:
+    def _row(self, kind: Any, table: str, **key: Any) -> Any:
+        """The columns that a kind names; None where there is no row."""
         where = " and ".join(f"{column} = %({column})s" for column in key)
-        return self.rows(f"select {', '.join(kind._fields)} from learn.{table} where {where}", key)
+        found = self.rows(f"select {', '.join(kind._fields)} from learn.{table} where {where}", key)
+        return found[0] if found else None
 
     def ledger(self, user: UUID) -> list[tuple[int, str, str | None]]:
         """(amount, source_type, source_id) in order of writing."""

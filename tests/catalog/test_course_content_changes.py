@@ -63,7 +63,6 @@ def test_a_lesson_added_lowers_the_percentage(learn: Learn, user: UUID, course: 
     learn.complete_lesson(user, learn.lessons_of(course)[0])
     learn.make_lesson(0, course=course, difficulty="medium")
     found = learn.course_progress(user, course)
-    assert found is not None
     assert (found.completion_percentage, found.mastery_percentage) == (Decimal("33.33"), Decimal(25))
 
 
@@ -77,7 +76,6 @@ def test_a_lesson_added_to_a_completed_course_leaves_it_completed_and_pays_no_se
     assert lessons(learn, user, course) == (2, 3, True)
     assert learn.complete_lesson(user, added).xp_awarded == 50
     found = learn.course_progress(user, course)
-    assert found is not None
     assert (found.status, found.completed_at) == ("completed", NOON)
     assert len(learn.facts(user, "course_completed")) == 1
 
@@ -98,7 +96,6 @@ def test_losing_the_last_missing_lesson_completes_the_course_and_pays_it_once(
     }
     learn.run(statement[way], [missing.id])
     found = learn.course_progress(user, course)
-    assert found is not None
     assert (found.status, found.lessons_completed, found.total_lessons) == ("completed", 1, 1)
     assert found.completed_at == NOON
     assert learn.ledger(user)[-1] == (40, "course_completed", str(course.id))

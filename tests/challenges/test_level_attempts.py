@@ -80,7 +80,6 @@ def test_failing_a_passed_level_takes_nothing_away(learn: Learn, user: UUID, cha
     learn.submit_level_attempt(user, challenge, 1)
     learn.submit_level_attempt(user, challenge, 1, False, 5)
     progress = learn.challenge_progress(user, challenge)
-    assert progress is not None
     assert (progress.current_level, progress.levels_completed, progress.best_score) == (1, [1], Decimal(80))
 
 
@@ -111,7 +110,6 @@ def test_a_challenge_may_be_worth_nothing(learn: Learn, user: UUID) -> None:
     challenge = learn.make_challenge((0,), xp_base=0)
     assert learn.submit_level_attempt(user, challenge, 1).xp_awarded == 0
     progress = learn.challenge_progress(user, challenge)
-    assert progress is not None
     assert progress.status == "completed"
     assert paid(learn, user) == []
 

@@ -101,13 +101,10 @@ def test_tracks_paths_and_difficulties_are_completed_unpaid(learn: Learn) -> Non
     )
     assert learn.import_old_progress() == (3, 0, 0)
     found = learn.track_progress(user, track)
-    assert found is not None
     assert (found.status, found.items_completed, found.total_items) == ("completed", 2, 2)
     found = learn.track_progress(user, mixed)
-    assert found is not None
     assert (found.status, found.items_completed, found.total_items) == ("in_progress", 1, 2)
     done = learn.path_progress(user, path)
-    assert done is not None
     assert done.completed_at is not None
     assert learn.metric(user, "difficulty_completed", "systems") == 1
     assert learn.stats(user).total_xp == 300

@@ -192,9 +192,7 @@ def test_a_track_has_lessons_and_challenges(learn: Learn, user: UUID) -> None:
     learn.make_challenge((5,), track=track, active=False)
 
     def progress() -> TrackProgress:
-        found = learn.track_progress(user, track)
-        assert found is not None
-        return found
+        return learn.track_progress(user, track)
 
     learn.pass_challenge(user, one)
     assert (progress().items_completed, progress().total_items) == (1, 3)
@@ -214,7 +212,6 @@ def test_deactivating_what_is_left_completes_the_track(learn: Learn, user: UUID)
     assert learn.stats(user).total_xp == 175
     learn.run("update learn.challenges set is_active = true where id = %s", [two.id])
     found = learn.track_progress(user, track)
-    assert found is not None
     assert (found.items_completed, found.total_items, found.status) == (1, 2, "completed")
 
 
@@ -228,7 +225,6 @@ def test_a_challenge_moves_to_another_track(learn: Learn, user: UUID) -> None:
     assert learn.stats(user).total_xp == 106 + 105 + 2
     learn.run("update learn.challenges set track_id = null where id = %s", [two.id])
     found = learn.track_progress(user, new)
-    assert found is not None
     assert (found.items_completed, found.total_items, found.status) == (0, 0, "completed")
 
 
@@ -240,7 +236,6 @@ def test_a_deleted_challenge_leaves_its_track(learn: Learn, user: UUID) -> None:
     assert learn.stats(user).total_xp == 175
     learn.run("delete from learn.challenges where id = %s", [one.id])
     found = learn.track_progress(user, track)
-    assert found is not None
     assert (found.items_completed, found.total_items, found.status) == (0, 0, "completed")
     assert learn.stats(user).total_xp == 175
 
@@ -252,7 +247,6 @@ def test_deleted_progress_in_a_challenge_leaves_the_track(learn: Learn, user: UU
     learn.run("delete from learn.level_attempts")
     learn.run("delete from learn.user_challenge_progress where user_id = %s", [user])
     found = learn.track_progress(user, track)
-    assert found is not None
     assert (found.items_completed, found.total_items, found.status) == (0, 2, "not_started")
 
 
@@ -270,7 +264,6 @@ def test_a_level_moved_to_another_challenge_completes_the_one_that_it_left(learn
     )
     assert learn.stats(user).total_xp == 110 + 100 + 70
     found = learn.track_progress(user, track)
-    assert found is not None
     assert (found.items_completed, found.total_items, found.status) == (2, 2, "completed")
 
 
@@ -290,7 +283,6 @@ def test_a_challenge_that_gets_a_level_stays_completed_and_the_level_pays(learn:
     learn.pass_challenge(user, challenge)
     learn.make_level(challenge, 2, xp=7)
     progress = learn.challenge_progress(user, challenge)
-    assert progress is not None
     assert (progress.status, progress.levels_completed) == ("completed", [1])
     assert learn.submit_level_attempt(user, challenge, 2).xp_awarded == 7
 
@@ -306,7 +298,6 @@ def test_deleting_the_level_that_is_left_completes_the_challenge(learn: Learn, u
         "delete from learn.challenge_levels where challenge_id = %s and level_number = 3", [challenge.id]
     )
     progress = learn.challenge_progress(user, challenge)
-    assert progress is not None
     assert (progress.status, progress.completed_at) == ("completed", moment("2035-06-13 11:00"))
     assert learn.stats(user).total_xp == 111
     assert after.slug in learn.unlocked_challenges(user)
@@ -321,7 +312,6 @@ def test_deleting_a_passed_level_takes_its_attempts_along_and_no_xp(learn: Learn
         "delete from learn.challenge_levels where challenge_id = %s and level_number = 1", [challenge.id]
     )
     progress = learn.challenge_progress(user, challenge)
-    assert progress is not None
     assert (progress.current_level, progress.levels_completed, progress.total_attempts) == (2, [2], 1)
     assert (progress.time_spent_seconds, progress.best_score) == (5, Decimal(60))
     assert learn.stats(user).total_xp == 11

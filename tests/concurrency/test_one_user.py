@@ -134,7 +134,6 @@ def test_a_completion_that_is_submitted_twice_counts_once(fresh: FreshDatabase, 
     assert {outcome.sqlstate for outcome in outcomes} == {None}
     with client(fresh) as learn:
         progress = learn.track_progress(user, track)
-        assert progress is not None
         assert (progress.status, progress.items_completed, progress.total_items) == ("completed", 5, 5)
         assert learn.stats(user).total_xp == 5 * 50 + 200
         assert learn.badges(user) == ["welcome-aboard", "first-lesson", "sql-beginner", "track-finisher"]

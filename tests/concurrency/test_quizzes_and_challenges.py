@@ -47,7 +47,6 @@ def test_sixteen_connections_pass_the_same_levels_and_each_pays_once(fresh: Fres
         assert all(counted == list(range(1, CONNECTIONS + 1)) for _, _, counted in numbers)
         assert learn.value("select sum(xp_earned) from learn.level_attempts") == 32
         progress = learn.challenge_progress(user, first)
-        assert progress is not None
         assert progress.total_attempts == 2 * CONNECTIONS
 
 

@@ -75,7 +75,6 @@ def test_a_first_submission_begins_the_lesson(learn: Learn, user: UUID, lesson: 
 def test_solving_the_last_exercise_completes_the_lesson(learn: Learn, user: UUID, lesson: Lesson) -> None:
     learn.submit_query(user, lesson.exercises[1])
     progress = learn.lesson_progress(user, lesson)
-    assert progress is not None
     assert progress.completed_at is None
     learn.submit_query(user, lesson.exercises[0])
     assert learn.lesson_progress(user, lesson) == LessonProgress("completed", None, None, None, NOON)
@@ -96,7 +95,6 @@ def test_a_lesson_is_complete_since_its_last_exercise_was_solved_in_whatever_ord
     learn.submit_query(user, lesson.exercises[0], at="2035-06-13 11:00")
     learn.submit_query(user, lesson.exercises[1], at="2035-06-10 11:00")
     progress = learn.lesson_progress(user, lesson)
-    assert progress is not None
     assert progress.completed_at == moment("2035-06-13 11:00")
 
 
@@ -105,7 +103,6 @@ def test_unpublished_exercises_are_not_asked_for(learn: Learn, user: UUID) -> No
     learn.make_exercise(lesson, position=2, published=False)
     learn.submit_query(user, lesson.exercises[0])
     progress = learn.lesson_progress(user, lesson)
-    assert progress is not None
     assert progress.status == "completed"
 
 

@@ -126,7 +126,6 @@ def test_a_level_with_nothing_to_complete_keeps_nobody_from_the_next(
     assert c.levels[2].slug in [slug for slug, _ in learn.unlocked_levels(user)]
     learn.complete_lesson(user, c.lessons[2][0])
     progress = learn.course_progress(user, c.course)
-    assert progress is not None
     assert (progress.levels_completed, progress.total_levels, progress.status) == (2, 2, "completed")
 
 
@@ -345,7 +344,6 @@ def test_turning_to_all_takes_no_completed_level_away(learn: Learn, user: UUID) 
     learn.complete_lesson(user, c.lessons[1][0])
     assert c.named(learn.unlocked_levels(user)) == [(1, True), (2, False)]
     progress = learn.course_progress(user, c.course)
-    assert progress is not None
     assert progress.completion_percentage == Decimal("33.33")
 
 
@@ -375,7 +373,6 @@ def test_tiers_of_a_completed_level_raise_mastery_only(learn: Learn, user: UUID)
     for lesson in (*c.lessons[0], *c.lessons[1]):
         learn.complete_lesson(user, lesson)
         progress = learn.course_progress(user, c.course)
-        assert progress is not None
         seen.append((progress.completion_percentage, progress.mastery_percentage))
     assert seen == [
         (Decimal(completion), Decimal(mastery))
