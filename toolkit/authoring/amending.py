@@ -312,9 +312,7 @@ def _join(parts: Iterable[Part]) -> str:
 def _runs(conn: Connection, part: Part | str) -> bool:
     try:
         with conn.transaction():
-            outcome = send(conn, str(part))
-            if outcome.error is not None:
-                raise outcome.error
+            send(conn, str(part)).require()
     except psycopg.Error:
         return False
     return True

@@ -112,8 +112,7 @@ def _apply(conn: Connection, pieces: list[Piece]) -> tuple[list[Piece], list[Pie
             try:
                 with conn.transaction():
                     outcome = send(conn, piece.text)
-                    if outcome.error is not None:
-                        raise outcome.error
+                    outcome.require()
                 done.append(piece)
             except psycopg.Error:  # noqa: PERF203  the savepoint is the point
                 failed[piece.label] = outcome

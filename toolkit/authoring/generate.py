@@ -16,7 +16,7 @@ from ..errors import DbtoolError, ScriptFailed, UsageProblem
 from ..project import sources
 from ..project.layout import PACKAGED, Project, Script, squashed_through
 from ..project.sources import Piece, Sources
-from ..sql.execute import Connection, failure, run_whole, send
+from ..sql.execute import Connection, failure, run_whole, send, value
 from ..sql.statements import Name, creates, parse, replaces
 from . import drift
 from .drift import NOTHING_SETTLED, Settled, Unsettled, owner_sql, settle
@@ -291,11 +291,8 @@ def _role(conn: Connection, probe: str) -> str:
         outcome = send(conn, probe)  # not run_whole(), which resets every setting at the end
         if outcome.error is not None:
             raise failure(outcome.error, f"migrations/{TEMPLATE}", probe, None)
-        row = conn.execute(
-            "select coalesce(nullif(current_setting('dbtool.role', true), ''), quote_ident(current_user))"
-        ).fetchone()
-    assert row is not None
-    return str(row[0])
+        query = "select coalesce(nullif(current_setting('dbtool.role', true), ''), quote_ident(current_user))"
+        return str(value(conn, query))
 
 
 def _environment(*folders: Path) -> Environment:

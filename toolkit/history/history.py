@@ -21,7 +21,7 @@ from .. import __version__
 from ..errors import HistoryProblem
 from ..project.layout import SCHEMA_ID, Script, digest, squashed_through, squashes
 from ..servers.account import user_name
-from ..sql.execute import Connection
+from ..sql.execute import Connection, value
 from . import stepwise
 from .lock import SCHEMA, create_schema, hold_in_transaction, of
 
@@ -94,9 +94,7 @@ class Event:
 
 def read_events(connection: Connection, schema: str = SCHEMA) -> list[Event]:
     """Everything that was done, oldest first. Writes nothing."""
-    row = connection.execute(of(schema, _TABLES)).fetchone()
-    assert row is not None
-    has_log, has_texts, has_events = row
+    ((has_log, has_texts, has_events),) = connection.execute(of(schema, _TABLES)).fetchall()
     parts = []
     if has_events:
         parts.append(_READ_OWN)
@@ -199,17 +197,15 @@ class History:
 
     def look(self) -> tuple[bool, bool]:
         """Whether there are yoyo's tables and dbtool.applied_script; `ensure` goes by what is there now."""
-        row = self._connection.execute(of(self.schema, _EXISTS)).fetchone()
-        assert row is not None
-        self._is_complete = all(row)
-        return row[0], row[1]
+        (found,) = self._connection.execute(of(self.schema, _EXISTS)).fetchall()
+        self._is_complete = all(found)
+        return found[0], found[1]
 
     def ensure(self) -> None:
         """Makes the schema and its tables where they are missing; part of the transaction that is open."""
         if self._is_complete:
             return
-        found = self._connection.execute("select to_regnamespace(%s) is null", [self.schema])
-        if found.fetchone() == (True,):
+        if value(self._connection, "select to_regnamespace(%s)", [self.schema]) is None:
             create_schema(self._connection, self.schema)
         self._backend().upgrade()
         for create in (_CREATE, CREATE, stepwise.CREATE):

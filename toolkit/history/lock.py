@@ -20,7 +20,7 @@ from psycopg import errors
 from psycopg.pq import ExecStatus
 
 from ..errors import DbtoolError, LockTimeout, grant_hint
-from ..sql.execute import pin
+from ..sql.execute import exists, pin, value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -114,12 +114,12 @@ def hold_in_transaction(connection: Connection, schema: str = SCHEMA) -> None:
 
     Raises LockTimeout when another run has it, because a script before released this session's lock.
     """
-    row = connection.execute(
-        of(schema, "select key from dbtool.run_lock where pid = pg_backend_pid() for update")
-    ).fetchone()
-    if row is None:
+    key = value(
+        connection, of(schema, "select key from dbtool.run_lock where pid = pg_backend_pid() for update")
+    )
+    if key is None:
         raise LockTimeout(f"another run took the lock of this database: {_holder(connection, schema)}")
-    connection.execute("select pg_catalog.pg_advisory_xact_lock(%s)", row)
+    connection.execute("select pg_catalog.pg_advisory_xact_lock(%s)", [key])
 
 
 def is_held(connection: Connection, schema: str = SCHEMA) -> bool:
@@ -145,10 +145,8 @@ def _take(connection: Connection, schema: str) -> int | None:
                 create_schema(connection, schema)
             if not _exists(connection, schema, "run_lock"):
                 connection.execute(of(schema, _CREATE))
-            row = connection.execute(
-                of(schema, "select from dbtool.run_lock for update skip locked")
-            ).fetchone()
-            if row is None or connection.execute(of(schema, _HOLDER)).fetchone() is not None:
+            is_free = exists(connection, of(schema, "select from dbtool.run_lock for update skip locked"))
+            if not is_free or exists(connection, of(schema, _HOLDER)):
                 return None
             connection.execute("select pg_catalog.pg_advisory_lock(%s)", (key,))
             connection.execute(of(schema, _TAKE), (key,))
@@ -200,8 +198,7 @@ def _release(connection: Connection, key: int, schema: str, *, with_schema: bool
 
 def _exists(connection: Connection, schema: str, table: str = "") -> bool:
     query = "select to_regclass(%s) is not null" if table else "select to_regnamespace(%s) is not null"
-    row = connection.execute(query, (f"{schema}.{table}" if table else schema,)).fetchone()
-    return row == (True,)
+    return bool(value(connection, query, (f"{schema}.{table}" if table else schema,)))
 
 
 def _holder(connection: Connection, schema: str) -> str:
@@ -229,12 +226,12 @@ def refuse_transaction_pooling(connect: Callable[[], Connection], connection: Co
     is recognised by the process number: it hands out numbers of its own. Then a second connection asks, in a
     transaction, whose session it has: in transaction mode it has, sooner or later, that of the first.
     """
-    if _pid(connection) == connection.info.backend_pid:
+    if value(connection, _PID) == connection.info.backend_pid:
         return
     with closing(connect()) as other:
         seen = set()
         for _ in range(TRIES):
-            seen.add(_pid(connection))
+            seen.add(value(connection, _PID))
             pid = _pid_in_transaction(other.pgconn)
             if pid is None:
                 return  # a pool of sessions, none of which is left
@@ -247,12 +244,6 @@ def refuse_transaction_pooling(connect: Callable[[], Connection], connection: Co
                     hint="Connect to PostgreSQL itself, or through a pool with pool_mode = session.",
                 )
             other.pgconn.exec_(b"rollback")
-
-
-def _pid(connection: Connection) -> int:
-    row = connection.execute(_PID).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 def _pid_in_transaction(pgconn: PGconn) -> int | None:

@@ -24,6 +24,7 @@ from ..sql.execute import (
     pin,
     run_whole,
     set_limits,
+    value,
     watch_client,
 )
 from ..sql.limits import Limits
@@ -232,9 +233,7 @@ def exclusive_run(
     connect: Connect, connection: Connection, schema: str, limits: Limits, report: Reporter
 ) -> Iterator[Run]:
     """A run that holds the lock of the database; `connect` makes the connection that watches this one."""
-    row = connection.execute("select pg_backend_pid()").fetchone()
-    assert row is not None
-    watch = Watch(connect, row[0], report.notice)
+    watch = Watch(connect, value(connection, "select pg_backend_pid()"), report.notice)
     try:
         with exclusive(connection, limits.wait, report.waiting, schema):
             yield Run(connection, schema, watch, limits, report)

@@ -17,7 +17,7 @@ from psycopg.pq import TransactionStatus
 
 from .. import __version__
 from ..errors import ScriptFailed
-from ..sql.execute import Connection, failure, kept_text, send
+from ..sql.execute import Connection, exists, failure, kept_text, send, value
 from ..sql.script import TRANSACTION_CONTROL, failing_line
 from .lock import SCHEMA, of
 
@@ -89,8 +89,7 @@ class Unfinished:
 
 def read_unfinished(connection: Connection, schema: str = SCHEMA) -> dict[str, Unfinished]:
     """What stopped, or runs, in the database, by the name under which yoyo knows the script."""
-    found = connection.execute(of(schema, "select to_regclass('dbtool.unfinished_script')"))
-    if found.fetchone() == (None,):
+    if value(connection, of(schema, "select to_regclass('dbtool.unfinished_script')")) is None:
         return {}
     return {row[0]: Unfinished(*row) for row in connection.execute(of(schema, _READ)).fetchall()}
 
@@ -212,29 +211,24 @@ def run_each(
 
 def _run(connection: Connection, statement: Statement, number: int, journal: Journal) -> bool:
     """Runs one statement; returns whether it, and all before it, are committed and noted."""
+    what = (statement.text, statement.rows)
     if _is_in_block(connection):
         if statement.kind == TRANSACTION_CONTROL:
             journal.keep(number)  # committed with the script's own COMMIT, gone with its ROLLBACK
-        _send(connection, statement)
+        send(connection, *what).require()
     elif statement.is_alone:
         journal.reach(number, number - 1)
         with _patience(connection, statement):
-            _send(connection, statement)
+            send(connection, *what).require()
     else:
         with connection.transaction():
-            _send(connection, statement)
+            send(connection, *what).require()
             journal.keep(number)
         return True
     if _is_in_block(connection):
         return False
     journal.keep(number)
     return True
-
-
-def _send(connection: Connection, statement: Statement) -> None:
-    outcome = send(connection, statement.text, statement.rows)
-    if outcome.error is not None:
-        raise outcome.error
 
 
 @contextmanager
@@ -329,12 +323,12 @@ def has_ended(connection: Connection, statement: Statement) -> bool:
     if statement.kind != "index_stmt":
         return False
     name, table = _index(statement)
-    row = connection.execute(
-        "select exists (select from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid"
-        " where i.indrelid = to_regclass(%s) and c.relname = %s and i.indisvalid)",
+    return exists(
+        connection,
+        "select from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid"
+        " where i.indrelid = to_regclass(%s) and c.relname = %s and i.indisvalid",
         (table, name),
-    ).fetchone()
-    return row == (True,)
+    )
 
 
 def _index(statement: Statement) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from ..errors import OWN_RULES, DbtoolError, Finding, UsageProblem, did_you_mean
 from ..project import shipped
 from ..project.layout import Project, Script
 from ..project.sources import Sources
-from ..sql.execute import Connection
+from ..sql.execute import Connection, exists
 from ..sql.statements import Name, qualified
 from . import conventions, names, silences
 from .conventions import Place
@@ -183,8 +183,7 @@ select tgfoid::regprocedure::text, count(*)
 
 def has_plpgsql_check(conn: Connection) -> bool:
     """Whether the server could load plpgsql_check."""
-    query = "select from pg_available_extensions where name = 'plpgsql_check'"
-    return conn.execute(query).fetchone() is not None
+    return exists(conn, "select from pg_available_extensions where name = 'plpgsql_check'")
 
 
 def of_plpgsql_check(conn: Connection, places: Mapping[Name, Place]) -> Iterator[Finding]:

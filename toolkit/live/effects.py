@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 from ..errors import ScriptFailed
 from ..history.run import File
 from ..history.stepwise import SETTING
-from ..sql.execute import Connection, failure, forget_session, send
+from ..sql.execute import Connection, failure, forget_session, send, value
 from ..sql.outside import kept_inside
 from ..sql.script import TRANSACTION_CONTROL
 from ..sql.statements import Statement, quote
@@ -42,9 +42,9 @@ def documented(clone: Connection, statement: Statement, known: Mapping[int, str]
     node = statement.node
     found = set()
     for name in _names(statement.kind, node):
-        row = clone.execute(_TABLE, [name]).fetchone()
-        if row is not None and row[0] in known:
-            found.add(known[row[0]])
+        table = value(clone, _TABLE, [name])
+        if table in known:
+            found.add(known[table])
     if statement.kind == "vacuum_stmt":
         options = {option.def_elem.defname for option in node.options}
         if "full" in options:

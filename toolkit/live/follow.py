@@ -21,7 +21,7 @@ from ..history.migrations import LIMITS
 from ..history.run import Connect, session
 from ..history.status import EDITED, LATE, MISSING, status
 from ..project import sources
-from ..sql.execute import send
+from ..sql.execute import exists, send
 from .verify import Drifted, differences_from
 
 if TYPE_CHECKING:
@@ -112,8 +112,7 @@ def _loses_rows(connection: Connection, drifted: Drifted) -> bool:
     if each.change != "added" or each.kind not in _HOLDS_ROWS:
         return False
     table = each.identity.rpartition(".")[0] if each.kind == "column" else each.identity
-    row = connection.execute(f"select exists (select from {table})".encode()).fetchone()  # noqa: S608
-    return row == (True,)
+    return exists(connection, f"select from {table} limit 1")
 
 
 def _is_only_order(drifted: Drifted) -> bool:

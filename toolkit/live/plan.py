@@ -120,9 +120,7 @@ def clone_schema(
 
 def surroundings_of(conn: Connection) -> Surroundings:
     """What the connection's database has around it."""
-    row = conn.execute(_SURROUNDINGS, [list(TAKEN)]).fetchone()
-    assert row is not None
-    roles, spaces, database, creators = row
+    ((roles, spaces, database, creators),) = conn.execute(_SURROUNDINGS, [list(TAKEN)]).fetchall()
     return Surroundings(tuple(roles), tuple(spaces), database, tuple(creators))
 
 

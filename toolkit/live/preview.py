@@ -10,7 +10,7 @@ import psycopg
 
 from ..errors import DbtoolError
 from ..project.layout import read_sql
-from ..sql.execute import Connection, failure, run_whole
+from ..sql.execute import Connection, failure, run_whole, value
 from ..sql.script import refuse_unfit
 
 SAMPLE = 5
@@ -95,10 +95,10 @@ def preview(connection: Connection, path: Path) -> list[Change]:
         refuse_unfit(text, str(path), transactional=True)
         connection.execute("set local learn.quiet = on")
         connection.execute(_BEFORE.encode())
-        started = connection.execute("select pg_current_xact_id()").fetchone()
+        started = value(connection, "select pg_current_xact_id()")
         run_whole(connection, text, str(path))
         connection.execute("reset role")
-        if connection.execute("select pg_current_xact_id()").fetchone() != started:
+        if value(connection, "select pg_current_xact_id()") != started:
             raise DbtoolError(f"{path} ends the transaction: something of it may have been kept")
         connection.execute("set constraints all immediate")
         connection.execute(_BACKFILL.encode())

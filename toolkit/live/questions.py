@@ -44,12 +44,11 @@ def import_questions(connection: Connection, file: Path, exam: str | None = None
                 if first != line:
                     raise _problem(file.name, line, f"the question of line {first} again")
             try:
-                found = connection.execute(
+                (found,) = connection.execute(
                     "select * from learn.import_questions(%s)", [Jsonb([row for _, row in batch])]
-                ).fetchone()
+                ).fetchall()
             except psycopg.Error as error:
                 raise _refusal(error, file.name, [line for line, _ in batch]) from error
-            assert found is not None
             counts = {what: count + more for (what, count), more in zip(counts.items(), found, strict=True)}
     return counts
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from ..errors import DbtoolError, UsageProblem
 from ..project.layout import Project, read_sql
-from ..sql.execute import Connection
+from ..sql.execute import Connection, value
 
 TOLD_DAYS = 14
 """Of what was earned longer ago, no notifications are left."""
@@ -24,6 +24,7 @@ CONTENT = """
 """
 HELD = "select name from learn.products order by added_at, name"
 OTHERS = "select count(*) from learn.users where username !~ '-[0-9]+-[0-9]+$' and username !~ '^live-'"
+FACTS = "select count(*) from learn.activity_log"
 MONTH = """
     select learn_internal.set_clock(%(day)s::timestamp at time zone 'UTC'),
       learn.ensure_partitions(%(day)s), learn_internal.set_clock(null)
@@ -61,28 +62,25 @@ def folder(project: Project) -> Path:
 
 def held(connection: Connection) -> list[str]:
     """The products of the database. Raises DbtoolError where it is none of Laurel's."""
-    if connection.execute("select to_regclass('learn.products')").fetchone() == (None,):
+    if value(connection, "select to_regclass('learn.products')") is None:
         raise DbtoolError("the database is not built", hint="Run `dbtool migrate` and `dbtool seed` first.")
     return [str(name) for (name,) in connection.execute(HELD)]
 
 
 def has_content(connection: Connection) -> bool:
     """Whether there is anything to learn."""
-    return connection.execute(CONTENT).fetchone() == (True,)
+    return bool(value(connection, CONTENT))
 
 
 def has_real_learners(connection: Connection) -> bool:
     """Whether more learners are there than simulations have made and samples bring."""
-    (number,) = connection.execute(OTHERS).fetchone() or (0,)
-    return int(number) >= REAL
+    return bool(value(connection, OTHERS) >= REAL)
 
 
 def require_role(connection: Connection, role: str) -> None:
     """Raises DbtoolError where who connects may not act as a role."""
-    (user, may) = connection.execute(
-        "select session_user, pg_has_role(session_user, %s, 'member')", [role]
-    ).fetchone() or ("", False)
-    if not may:
+    user = value(connection, "select session_user where not pg_has_role(session_user, %s, 'member')", [role])
+    if user is not None:
         raise DbtoolError(
             f"{user} is not a member of {role}, as which learners call",
             hint=f"Let an administrator run: grant {role} to {user};",
@@ -125,10 +123,10 @@ def write_history(
     connection.execute("set role learn_owner")
     connection.execute("set jit = off")
     connection.execute("select set_config('learn_simulate.seed', %s, false)", [str(history.seed)])
-    (before,) = connection.execute("select count(*) from learn.activity_log").fetchone() or (0,)
+    before = value(connection, FACTS)
     for name in ("learners.sql", "around.sql", "day.sql"):
         connection.execute(read_sql(folder(project) / name).encode())
-    (today,) = connection.execute("select (learn.clock() at time zone 'UTC')::date").fetchone() or ()
+    today = value(connection, "select (learn.clock() at time zone 'UTC')::date")
     planned = connection.execute(
         "select pg_temp.plan_learners(%s, (%s::date - %s), %s, %s)",
         [history.learners, today, history.days, history.days, history.rate],
@@ -138,18 +136,13 @@ def write_history(
     for number, day in enumerate(days):
         if number == 0 or day.month != days[number - 1].month:
             connection.execute(MONTH, {"day": day})
-        (done,) = connection.execute(
-            "select pg_temp.live_day(%s, %s)", [day, (today - day).days > TOLD_DAYS]
-        ).fetchone() or (0,)
-        acts += done
+        acts += value(connection, "select pg_temp.live_day(%s, %s)", [day, (today - day).days > TOLD_DAYS])
         connection.execute("select pg_stat_force_next_flush()")
-        (vacuum,) = connection.execute(VACUUM).fetchone() or (None,)
-        if vacuum is not None:
-            connection.execute(vacuum.encode())
+        if (vacuum := value(connection, VACUUM)) is not None:
+            connection.execute(str(vacuum).encode())
         on_day(number + 1, len(days))
-    (facts,) = connection.execute("select count(*) from learn.activity_log").fetchone() or (0,)
-    (analyze,) = connection.execute(ANALYZE).fetchone() or ("",)
-    connection.execute(analyze.encode())
+    facts = value(connection, FACTS)
+    connection.execute(str(value(connection, ANALYZE)).encode())
     return {
         "learners": len(learner_ids(connection, history.seed)),
         "days": history.days,

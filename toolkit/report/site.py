@@ -60,10 +60,9 @@ def write(connection: Connection[Any], folder: Path, words: Words) -> int:
     examples = read_examples(connection, words.examples)
     for each in catalog["functions"]:
         each["example"] = examples.get(each["name"]) or Example(each["callers"] and each["example"])
-    has_rules = connection.execute("select to_regclass('learn.achievements') is not null").fetchone() == (
-        True,
-    )
-    rules = _read(connection, "rules.sql") if has_rules else None
+    rules = None
+    if connection.execute("select to_regclass('learn.achievements')").fetchone() != (None,):
+        rules = _read(connection, "rules.sql")
     pages = _pages(catalog, words)
     menu = [(_file(domain), domain) for domain in pages]
     menu += [("rules.html", "rules")] if rules else []
@@ -108,8 +107,8 @@ def can_draw() -> bool:
 
 def _read(connection: Connection[Any], name: str) -> dict[str, Any]:
     query: Any = (HERE / name).read_text(encoding="utf-8")
-    row = connection.execute(query).fetchone()
-    return dict(row[0]) if row else {}
+    ((found,),) = connection.execute(query).fetchall()
+    return dict(found)
 
 
 def _pages(catalog: Mapping[str, Any], words: Words) -> dict[str, dict[str, list[Any]]]:

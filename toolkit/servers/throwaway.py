@@ -21,7 +21,7 @@ from psycopg import sql
 from ..connection import connect, describe_url, own_server, socket_url, with_database
 from ..errors import DbtoolError
 from ..output import say
-from ..sql.execute import send
+from ..sql.execute import send, value
 from ..sql.outside import NOWHERE, Surroundings, keep_inside
 from ..sql.script import split
 from . import cluster
@@ -114,7 +114,7 @@ class ThrowawayServer:
         self._provided: list[tuple[LiteralString, str]] = []
         self._creators: list[str] = []
         self._admin = self._connect()
-        self._is_unsafe = self._admin.execute("show fsync").fetchone() == ("off",)
+        self._is_unsafe = value(self._admin, "show fsync") == "off"
         self.version: str = (self._admin.info.parameter_status("server_version") or "").split()[0]
         """Such as 18.4."""
         self.description = description
@@ -253,14 +253,13 @@ class ThrowawayServer:
             number = _lock_number(name.split("_")[1])
             if name.startswith(self._prefix):
                 continue
-            (is_over,) = self._admin.execute(lock, [LOCK_CLASS, number]).fetchone() or (False,)
-            if is_over:
+            if value(self._admin, lock, [LOCK_CLASS, number]):
                 self._do(_DROP_ROLE if is_role else _DROP_DATABASE, name)
                 self._admin.execute("select pg_advisory_unlock(%s, %s)", [LOCK_CLASS, number])
 
     def refuse_without_jit(self) -> None:
         """Raise DbtoolError where PostgreSQL cannot compile: then it is not what distributions ship."""
-        if self._admin.execute("select pg_jit_available()").fetchone() != (True,):
+        if not value(self._admin, "select pg_jit_available()"):
             raise DbtoolError(
                 f"{self.description} has no JIT compiler, which stock servers have",
                 hint=f"Where it is a package of its own, install it: postgresql-{self.major}-jit",

@@ -74,6 +74,23 @@ class Sent:
     completed: int = 0
     error: psycopg.Error | None = None
 
+    def require(self) -> None:
+        """Raises the error, if there is one."""
+        if self.error is not None:
+            raise self.error
+
+
+def value(connection: Connection, query: str | bytes, values: Sequence[Any] | None = None) -> Any:
+    """The first column of the first row; None where there is no row."""
+    row = connection.execute(query if isinstance(query, bytes) else query.encode(), values).fetchone()
+    return None if row is None else row[0]
+
+
+def exists(connection: Connection, query: str | bytes, values: Sequence[Any] | None = None) -> bool:
+    """Whether a query finds a row."""
+    query = query if isinstance(query, bytes) else query.encode()
+    return connection.execute(query, values).fetchone() is not None
+
 
 def send(connection: Connection, text: str, rows: Sequence[str] = ()) -> Sent:
     """Sends a text of any number of statements as one simple query, dropping the rows that it returns.
