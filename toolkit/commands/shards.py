@@ -144,10 +144,12 @@ def verify(context: Context, server: str | None) -> None:
 )
 def drain(context: Context, older_than: float) -> None:
     """Finish what crashes have left between home and the shards. Run it every minute."""
+    from ..sql.execute import value
+
     with context.connect(autocommit=True) as proxy:
         proxy.execute("set role learn_owner")
         query = "select learn_proxy.drain(make_interval(secs => %s))"
-        (count,) = proxy.execute(query, [older_than]).fetchone() or (0,)
+        count = value(proxy, query, [older_than])
     context.answer = {"learners": count}
     context.tell(f"{count} learners were told what home knew")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..connection import connect
 from ..live import verify as live
 from ..project.layout import Project
 from ..sql.execute import denials, pin
-from .cluster import members, proxy_release, release_of
+from .cluster import members, proxy_release, reach, release_of
 from .status import behind
 
 _LEARNERS = """
@@ -28,7 +27,7 @@ def drift(project: Project, proxy_url: str, server: str | None = None) -> list[s
 
     That is built once, on a throwaway server of a kind.
     """
-    with connect(proxy_url, application_name="dbtool shards", autocommit=True) as proxy:
+    with reach(proxy_url) as proxy:
         found = members(proxy, proxy_url)
     findings: list[str] = []
     with TemporaryDirectory() as folder:
@@ -49,7 +48,7 @@ def _is_ours(one: live.Drifted, is_home: bool) -> bool:
 
 def verify(proxy_url: str) -> list[str]:
     """What is wrong, a line each; reads all learners' names. What is under way counts for nothing."""
-    with connect(proxy_url, application_name="dbtool shards", autocommit=True) as proxy:
+    with reach(proxy_url) as proxy:
         found = members(proxy, proxy_url)
         buckets = dict(proxy.execute("select bucket, shard from learn_proxy.buckets").fetchall())
         releases: dict[str, int | None] = {"the proxy": proxy_release(proxy)}

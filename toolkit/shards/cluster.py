@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg.conninfo import make_conninfo
 
 from ..connection import connect, parse_url
 from ..errors import DbtoolError, UsageProblem
-from ..sql.execute import Connection
+from ..sql.execute import Connection, value
 
 HOME = 0
 _PLACE = ("host", "hostaddr", "port", "dbname", "sslmode", "sslrootcert", "service")
@@ -19,6 +17,7 @@ _RELEASE = """
 select coalesce(max(substring(migration_id from '[0-9]+$')::integer), 0) from dbtool._yoyo_migration
 """
 _NO_PROXY = "this database is no proxy of shards"
+_ALONE = "select pg_try_advisory_lock(hashtextextended('learn_proxy.moves', 0))"
 
 
 @dataclass(frozen=True)
@@ -36,13 +35,14 @@ class ClusterMember:
     def is_home(self) -> bool:
         return self.number == HOME
 
-    @contextmanager
-    def open(self, *, autocommit: bool = True, **options: Any) -> Iterator[Connection]:
+    def open(self, *, autocommit: bool = True) -> Connection:
         """A connection of the operator."""
-        with connect(
-            self.url, application_name="dbtool shards", autocommit=autocommit, **options
-        ) as connection:
-            yield connection
+        return reach(self.url, autocommit=autocommit)
+
+
+def reach(url: str, *, autocommit: bool = True) -> Connection:
+    """A connection of the operator to the proxy, or to what is or shall be behind it."""
+    return connect(url, application_name="dbtool shards", autocommit=autocommit)
 
 
 def place_of(url: str) -> str:
@@ -64,7 +64,7 @@ def member(number: int, place: str, proxy_url: str, name: str | None = None) -> 
 
 def members(proxy: Connection, proxy_url: str) -> list[ClusterMember]:
     """Home and the shards, by number. Raises UsageProblem where the database is no proxy."""
-    if proxy.execute("select to_regclass('learn_proxy.shards')").fetchone() == (None,):
+    if value(proxy, "select to_regclass('learn_proxy.shards')") is None:
         raise UsageProblem(_NO_PROXY, hint="`dbtool shards init PROXY --home URL --shard URL` makes one.")
     rows = proxy.execute("select number, connection, name from learn_proxy.shards order by number").fetchall()
     return [member(number, place, proxy_url, name) for number, place, name in rows]
@@ -79,22 +79,25 @@ def home_of(found: list[ClusterMember]) -> ClusterMember:
 
 def release_of(connection: Connection) -> int:
     """The last migration that a member has."""
-    (number,) = connection.execute(_RELEASE).fetchone() or (0,)
-    return int(number)
+    return int(value(connection, _RELEASE))
 
 
 def proxy_release(proxy: Connection) -> int | None:
     """The last migration of the home that the proxy's functions were made from; None: nobody knows."""
-    if proxy.execute("select to_regprocedure('learn_proxy.release()')").fetchone() == (None,):
+    if value(proxy, "select to_regprocedure('learn_proxy.release()')") is None:
         return None
-    (number,) = proxy.execute("select learn_proxy.release()").fetchone() or (None,)
-    return None if number is None else int(number)
+    return int(value(proxy, "select learn_proxy.release()"))
+
+
+def may_move(proxy: Connection) -> bool:
+    """Takes the lock of who moves learners, as long as the connection lasts; whether nobody else has it."""
+    return bool(value(proxy, _ALONE))
 
 
 def change_map(proxy_urls: Iterable[str], update: str, values: Sequence[object]) -> None:
     """Changes on each proxy which database is asked for whom."""
     for url in proxy_urls:
-        with connect(url, application_name="dbtool shards") as proxy:
+        with reach(url, autocommit=False) as proxy:
             proxy.execute("set local role learn_owner")
             proxy.execute(update.encode(), values)
             proxy.execute("select learn_proxy.write_servers()")

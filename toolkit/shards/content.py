@@ -9,8 +9,7 @@ import psycopg
 
 from ..connection import parse_url
 from ..errors import DbtoolError
-from ..sql.execute import Connection
-from ..sql.statements import quote
+from ..sql.execute import Connection, exists, value
 from . import copying
 from .cluster import ClusterMember, release_of
 
@@ -27,6 +26,7 @@ select left(regexp_replace(lower(d.datname), '[^a-z0-9_]', '_', 'g'), 32) || '_'
 _VERSIONS = """
 select (select version from learn_shard.content_version), (select version from learn_shard.applied_version)
 """
+_SUBSCRIBED = "select from pg_subscription where subname = %s"
 _PUBLISHED = "learn_shard.content, learn_shard.content_version"
 
 
@@ -47,61 +47,43 @@ class ContentLag:
 
 def slot_of(home: Connection, member: ClusterMember) -> str:
     """On home's server, which may have slots of other clusters: the name says whose it is."""
-    (name,) = home.execute(_NAME).fetchone() or ("",)
-    return f"laurel_{name}_{member.number}"
+    return f"laurel_{value(home, _NAME)}_{member.number}"
 
 
 def publish(home: Connection) -> None:
     """Makes the publication, and fills what it publishes."""
     home.execute("select learn_shard.publish_content()")
-    if home.execute("select from pg_publication where pubname = %s", [PUBLICATION]).fetchone() is None:
+    if not exists(home, "select from pg_publication where pubname = %s", [PUBLICATION]):
         home.execute(f"create publication {PUBLICATION} for table {_PUBLISHED}".encode())
 
 
 def subscribe(home: ClusterMember, shard: Connection, slot: str, password: str) -> None:
     """Has a shard receive what home publishes; again: nothing."""
-    if shard.execute("select from pg_subscription where subname = %s", [slot]).fetchone() is not None:
+    if exists(shard, _SUBSCRIBED, [slot]):
         return
     with home.open() as publisher, home.open() as keeper:
         copying.prepare(publisher, keeper, shard)
-        found = publisher.execute("select from pg_replication_slots where slot_name = %s", [slot]).fetchone()
-        if found is None:
+        if not exists(publisher, "select from pg_replication_slots where slot_name = %s", [slot]):
             publisher.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
         shard.execute(f"truncate {_PUBLISHED}".encode())
         snapshot = copying.again(lambda: copying.moment(publisher, keeper, _PUBLISHED, slot))
         for table in _PUBLISHED.split(", "):  # the version last
             copying.copy_rows(publisher, shard, snapshot, f"table {table}", table)
     place = f"{home.place} user={COPIER} password={password}"
-    shard.execute(
-        (
-            f"create subscription {quote(slot)} connection '{place.replace(chr(39), chr(39) * 2)}'"
-            f" publication {PUBLICATION}"
-            f" with (create_slot = false, copy_data = false, slot_name = {quote(slot)})"
-        ).encode()
-    )
+    copying.subscribe(shard, slot, place, [PUBLICATION], slot)
 
 
 def unsubscribe(home: Connection, shard: Connection, slot: str) -> None:
     """Has a shard receive nothing, so that subscribe() begins anew; the slot is taken from whoever has it."""
-    if shard.execute("select from pg_subscription where subname = %s", [slot]).fetchone() is not None:
-        for end in ("disable", "set (slot_name = none)"):
-            shard.execute(f"alter subscription {quote(slot)} {end}".encode())
-        shard.execute(f"drop subscription {quote(slot)}".encode())
-    query = "select active_pid from pg_replication_slots where slot_name = %s"
-    while row := home.execute(query, [slot]).fetchone():
-        if row[0] is None:
-            home.execute("select pg_drop_replication_slot(%s)", [slot])
-        else:
-            home.execute("select pg_terminate_backend(%s)", row)
-            time.sleep(0.02)
+    if exists(shard, _SUBSCRIBED, [slot]):
+        copying.drop_subscription(shard, slot)
+    copying.drop_slot(home, slot)
 
 
 def lag(home: Connection, shard: Connection, slot: str) -> ContentLag:
     """How far a shard is behind."""
-    bytes_ = home.execute(_LAG, [slot]).fetchone()
-    published = home.execute(_VERSIONS).fetchone() or (None, None)
-    received, applied = shard.execute(_VERSIONS).fetchone() or (None, None)
-    return ContentLag(None if bytes_ is None else bytes_[0], published[0], received, applied)
+    ((received, applied),) = shard.execute(_VERSIONS).fetchall()
+    return ContentLag(value(home, _LAG, [slot]), value(home, _VERSIONS), received, applied)
 
 
 def sync(home: Connection, shards: list[tuple[ClusterMember, Connection]], seconds: float = 60) -> int:
@@ -111,10 +93,10 @@ def sync(home: Connection, shards: list[tuple[ClusterMember, Connection]], secon
     take it before it has home's release.
     """
     behind: list[tuple[str, psycopg.Error]] = []
-    (version,) = home.execute("select learn_shard.publish_content()").fetchone() or (0,)
+    version: int = value(home, "select learn_shard.publish_content()")
     for member, shard in shards:
         deadline = time.monotonic() + seconds
-        while (shard.execute(_VERSIONS).fetchone() or (None,))[0] != version:
+        while value(shard, _VERSIONS) != version:
             if time.monotonic() > deadline:
                 where = parse_url(member.place).get("dbname", member.name)
                 raise DbtoolError(
@@ -134,4 +116,4 @@ def sync(home: Connection, shards: list[tuple[ClusterMember, Connection]], secon
             detail=f"{said.sqlstate}: {said.diag.message_primary}; it keeps what it had",
             hint="Run `dbtool shards migrate`.",
         ) from said
-    return int(version)
+    return version

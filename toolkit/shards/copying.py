@@ -8,10 +8,11 @@ they are lost for good, on the publisher, too (https://postgr.es/m/85833.1768840
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import psycopg
+from psycopg import sql
 
 from ..errors import DbtoolError
 from ..sql.execute import Connection
@@ -80,6 +81,33 @@ def write(connection: Connection, table: str, rows: bytes) -> None:
         insert = f"insert into {table} overriding system value table pg_temp.carried on conflict do nothing"
         connection.execute(f"{insert}; drop table pg_temp.carried".encode())
         connection.execute("set local session_replication_role = origin")
+
+
+def subscribe(target: Connection, name: str, source: str, publications: Iterable[str], slot: str) -> None:
+    """Has the target go on from where a slot of the source, a connection string, stands."""
+    query = "create subscription {} connection {} publication {} with ({}, slot_name = {})"
+    given = sql.SQL("create_slot = false, copy_data = false")
+    published = sql.SQL(", ").join(map(sql.Identifier, publications))
+    names = (sql.Identifier(name), source, published, given, sql.Identifier(slot))
+    target.execute(sql.SQL(query).format(*names))
+
+
+def drop_subscription(target: Connection, name: str) -> None:
+    """Ends it, and leaves its slot: the server of that may be gone."""
+    for end in ("alter subscription {} disable", "alter subscription {} set (slot_name = none)"):
+        target.execute(sql.SQL(end).format(sql.Identifier(name)))
+    target.execute(sql.SQL("drop subscription {}").format(sql.Identifier(name)))
+
+
+def drop_slot(source: Connection, name: str) -> None:
+    """Takes it from whoever has it; where there is none: nothing."""
+    query = "select active_pid from pg_replication_slots where slot_name = %s"
+    while row := source.execute(query, (name,)).fetchone():
+        if row[0] is None:
+            source.execute("select pg_drop_replication_slot(%s)", (name,))
+        else:
+            source.execute("select pg_terminate_backend(%s)", row)
+            time.sleep(0.02)
 
 
 def again(act: Callable[[], Answer]) -> Answer:

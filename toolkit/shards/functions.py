@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..catalog.objects import literal
 from ..errors import DbtoolError
 from ..sql.execute import Connection
 from ..sql.statements import quote
@@ -87,7 +88,7 @@ def types(home: Connection) -> Iterator[str]:
         if not is_view:
             yield f"create type learn.{quote(name)} as ({columns})"
             yield f"alter type learn.{quote(name)} owner to learn_owner"
-            yield f"comment on type learn.{quote(name)} is {_literal(description)}"
+            yield f"comment on type learn.{quote(name)} is {literal(description)}"
             yield f"grant usage on type learn.{quote(name)} to {', '.join(ROLES)}"
 
 
@@ -122,11 +123,11 @@ def _report(name: str, columns: str, query: str | None, roles: list[str], descri
         f"create or replace function {helper} returns table ({columns}) language plproxy volatile"
         f" security definer set search_path = pg_catalog, pg_temp as $laurel${where} {select}$laurel$"
     )
-    yield f"comment on function {helper} is {_literal(f'What learn.{name} is made of.')}"
+    yield f"comment on function {helper} is {literal(f'What learn.{name} is made of.')}"
     yield f"grant execute on function {helper} to {to}"
     yield f"create view learn.{name} as {query or f'select * from {helper}'}"  # noqa: S608
     yield f"alter view learn.{name} owner to learn_owner"
-    yield f"comment on view learn.{name} is {_literal(description)}"
+    yield f"comment on view learn.{name} is {literal(description)}"
     yield f"grant select on learn.{name} to {to}"
 
 
@@ -169,10 +170,10 @@ def _made(each: PublicFunction) -> Iterator[str]:
         )
         body = (
             "begin raise exception 'this is not done through the proxy' using errcode = 'LX010',"
-            f" detail = {_literal(each.signature)}, hint = {_literal(hint)}; end;"
+            f" detail = {literal(each.signature)}, hint = {literal(hint)}; end;"
         )
         yield _function(each, "plpgsql", body)
-    yield f"comment on function {each.signature} is {_literal(each.description)}"
+    yield f"comment on function {each.signature} is {literal(each.description)}"
     roles = [role for role in each.roles if role in ROLES]
     if roles:
         yield f"grant execute on function {each.signature} to {', '.join(roles)}"
@@ -240,7 +241,7 @@ def _reader(name: str, columns: str, roles: list[str], description: str) -> Iter
             f" as $laurel$select {chosen} from learn_proxy.{quote(name)}(p_user_id) v$laurel$"
         )
     for schema in schemas:
-        comment = _literal(f"The rows of one user: {description}")
+        comment = literal(f"The rows of one user: {description}")
         yield f"comment on function {schema}.{called} is {comment}"
     yield f"grant execute on function learn.{called} to {', '.join(r for r in roles if r in ROLES)}"
 
@@ -248,7 +249,3 @@ def _reader(name: str, columns: str, roles: list[str], description: str) -> Iter
 def names_of(columns: str) -> str:
     """The names in a list of columns with their types: a member of the next release may have more columns."""
     return ", ".join(column.split(" ")[0] for column in re.split(r", (?![^(]*\))", columns))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -18,7 +18,7 @@ import psycopg
 
 from ..connection import connect
 from ..errors import DbtoolError
-from ..sql.execute import Connection
+from ..sql.execute import Connection, exists, value
 from . import copying
 from .copying import again, read, write
 from .stream import HELD, Stream, wait_for_standbys
@@ -71,6 +71,10 @@ insert into learn_shard.gone select unnest(b.buckets), b.of_buckets from back b 
 _ARRIVE = """
 with arrived as (update learn_shard.moves set state = 'arrived' where state = 'arriving' returning buckets)
 delete from learn_shard.gone g using arrived a where g.bucket = any (a.buckets)
+"""
+_NONCES = """
+select w.* from learn_internal.wallet_nonces w cross join learn_shard.moves m
+ where w.used_at >= m.began_at - interval '1 minute'
 """
 _TABLES = "select relation::oid, learner from learn_shard.learner_tables()"
 
@@ -221,7 +225,7 @@ class Move:
                 messages = read(target, _ALL_MESSAGES)
                 with source.transaction():
                     write(source, "learn.outbox", messages)
-                    (kept,) = source.execute("select messages from learn_shard.moves").fetchone() or (None,)
+                    kept = value(source, "select messages from learn_shard.moves")
                     if kept is not None:  # the target may have lost some
                         write(source, "learn.outbox", kept)
                     source.execute(_COME_BACK)
@@ -265,9 +269,9 @@ class Move:
         self._take_part(target, "arriving")
         if source.execute(_COLUMNS).fetchall() != target.execute(_COLUMNS).fetchall():
             raise DbtoolError("source and target have not the same tables", hint="Migrate both first.")
-        if source.execute("select 1 from learn.discussions limit 1").fetchone():
+        if exists(source, "select from learn.discussions limit 1"):
             raise DbtoolError("the source has posts: their place is the home database, not a shard")
-        if source.execute("show wal_level").fetchone() != ("logical",):
+        if value(source, "show wal_level") != "logical":
             raise DbtoolError(
                 "learners move by logical replication, and the source cannot",
                 hint="alter system set wal_level = logical; then restart it.",
@@ -305,9 +309,8 @@ class Move:
             with source.transaction():
                 source.execute(f"lock table {HELD} in access exclusive mode".encode())
                 probe.execute("select pg_logical_emit_message(true, 'laurel', 'cut over')")
-                row = probe.execute("select pg_current_wal_flush_lsn()::text").fetchone()
-                assert row is not None
-                while stream.behind(row[0], probe) > 0:
+                written = value(probe, "select pg_current_wal_flush_lsn()::text")
+                while stream.behind(written, probe) > 0:
                     if time.monotonic() - began > PAUSE_SECONDS:
                         raise psycopg.errors.LockNotAvailable("replication is too far behind")
                     time.sleep(0.005)
@@ -315,36 +318,18 @@ class Move:
                     target.execute("select learn_shard.forget_messages(false)")
                     messages = read(source, _OPEN_MESSAGES)
                     write(target, "learn.outbox", messages)
-                    write(
-                        target,
-                        "learn_internal.wallet_nonces",
-                        read(
-                            source,
-                            "select w.* from learn_internal.wallet_nonces w cross join learn_shard.moves m"
-                            " where w.used_at >= m.began_at - interval '1 minute'",
-                        ),
-                    )
-                    target.execute(
-                        "select learn_shard.raise_sequences(%s, %s)",
-                        [
-                            list(each)
-                            for each in zip(
-                                *source.execute("select * from learn_shard.sequences()").fetchall(),
-                                strict=True,
-                            )
-                        ],
-                    )
+                    write(target, "learn_internal.wallet_nonces", read(source, _NONCES))
+                    sequences = source.execute("select * from learn_shard.sequences()").fetchall()
+                    names, values = map(list, zip(*sequences, strict=True))
+                    target.execute("select learn_shard.raise_sequences(%s, %s)", [names, values])
                 source.execute(_LEAVE, (messages,))
             self.pause = time.monotonic() - began
 
     def _batches(self, shard: Connection) -> Iterator[list[Any]]:
         after = None
-        while True:
-            row = shard.execute("select learn_shard.movers(%s, %s)", (after, BATCH)).fetchone()
-            if row is None or not row[0]:
-                return
-            after = row[0][-1]
-            yield row[0]
+        while users := value(shard, "select learn_shard.movers(%s, %s)", (after, BATCH)):
+            after = users[-1]
+            yield users
 
     def _recount_boards(self, source: Connection, target: Connection) -> None:
         """Off the boards of the source, onto those of the target, some hundreds at a time."""

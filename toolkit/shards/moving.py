@@ -6,20 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..connection import connect
 from ..errors import DbtoolError, UsageProblem
 from ..output import Reporter
 from ..project.layout import Project
-from ..sql.execute import Connection
+from ..sql.execute import Connection, exists, value
 from . import content
-from .cluster import ClusterMember, change_map, members, place_of, release_of
+from .cluster import ClusterMember, change_map, may_move, members, place_of, reach, release_of
 from .move import Move
 from .setup import add
 
 _UNDER_WAY = (
     "select id, source, target, buckets, step from learn_proxy.moves where step not in ('done', 'given up')"
 )
-_LOCK = "select pg_try_advisory_lock(hashtextextended('learn_proxy.moves', 0))"
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,8 @@ class UnderWay:
 @contextmanager
 def alone(proxy_url: str) -> Iterator[Connection]:
     """The proxy, as the only one who moves learners. Raises DbtoolError when somebody else does."""
-    with connect(proxy_url, application_name="dbtool shards", autocommit=True) as proxy:
-        if proxy.execute(_LOCK).fetchone() != (True,):
+    with reach(proxy_url) as proxy:
+        if not may_move(proxy):
             raise DbtoolError(
                 "another dbtool is moving learners",
                 hint="Wait until it has ended, or end it: it is gone on with.",
@@ -178,7 +176,7 @@ def move_of(
     proxy: Connection, proxy_url: str, current: UnderWay, others: Sequence[str], report: Reporter
 ) -> Move:
     found = {each.number: each for each in members(proxy, proxy_url)}
-    (buckets,) = proxy.execute("select count(*)::integer from learn_proxy.buckets").fetchone() or (0,)
+    buckets: int = value(proxy, "select count(*)::integer from learn_proxy.buckets")
 
     def note(step: str) -> None:
         proxy.execute(
@@ -194,7 +192,7 @@ def move_of(
 
     def is_handed_over() -> bool:
         query = "select from learn_proxy.buckets where bucket = any (%s) and shard = %s"
-        return proxy.execute(query, (current.buckets, current.target)).fetchone() is not None
+        return exists(proxy, query, (current.buckets, current.target))
 
     source, target = found[current.source], found[current.target]
     urls = (source.url, target.url)

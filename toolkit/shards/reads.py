@@ -59,8 +59,6 @@ def _made(
         " security definer set search_path = pg_catalog, pg_temp as $laurel$"
         f"cluster '{cluster}'; run on learn_proxy.bucket_of(p_user_id); {what}$laurel$"
     )
-    yield f"alter function {signature} owner to learn_owner"
-    yield f"revoke execute on function {signature} from public"
     said = "As in learn, from the standby of the learner''s shard."
     if cluster != "laurel_reads":
         said = "How far the learner''s shard has written: for wait_for()."

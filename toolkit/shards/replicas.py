@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from ..connection import connect
 from ..errors import UsageProblem
 from ..output import Reporter
 from ..sql.execute import Connection
 from . import content
-from .cluster import ClusterMember, change_map, member, members, place_of
+from .cluster import ClusterMember, change_map, member, members, place_of, reach
 from .moving import UnderWay, alone, move_of, named, under_way
 from .setup import password_of
 
@@ -30,7 +29,7 @@ def failover(proxy_url: str, name: str, url: str, others: Sequence[str]) -> bool
     Raises UsageProblem where the database does not take its place, and DbtoolError while a dbtool moves its
     learners, or where it has lost some who have moved to it.
     """
-    with connect(proxy_url, application_name="dbtool shards", autocommit=True) as proxy:
+    with reach(proxy_url) as proxy:
         found = members(proxy, proxy_url)
         lost = named(found, name)
         if lost.is_home:
@@ -38,7 +37,7 @@ def failover(proxy_url: str, name: str, url: str, others: Sequence[str]) -> bool
                 "home's place is not changed here: the shards follow it, too",
                 hint="Let its name lead to the standby (DNS, a virtual address), as for any database.",
             )
-        with connect(url, application_name="dbtool shards") as successor:
+        with reach(url) as successor:
             if (row := successor.execute(_IN_RECOVERY).fetchone()) != (False, lost.number):
                 raise UsageProblem(
                     f"that database is a standby, or not that of {lost.name}: {row}",
@@ -70,10 +69,10 @@ def _move_of(lost: ClusterMember, proxy: Connection) -> UnderWay | None:
 
 def standby(proxy_url: str, name: str, url: str | None, others: Sequence[str]) -> None:
     """Has reads of a member go to its standby, or back. Raises UsageProblem where it is none."""
-    with connect(proxy_url, application_name="dbtool shards") as proxy:
+    with reach(proxy_url) as proxy:
         of = named(members(proxy, proxy_url), name)
     if url is not None:
-        with connect(url, application_name="dbtool shards") as found:
+        with reach(url) as found:
             if (row := found.execute(_IN_RECOVERY).fetchone()) != (True, of.number):
                 raise UsageProblem(f"that database is no standby of {of.name}: {row}")
     update = "update learn_proxy.shards set standby = %s where number = %s"

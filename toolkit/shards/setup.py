@@ -16,31 +16,18 @@ from ..history.run import exclusive_run
 from ..history.run import session as run_session
 from ..output import Reporter
 from ..project.layout import Project, read_sql
-from ..sql.execute import Connection
+from ..sql.execute import Connection, exists, value
 from ..sql.statements import quote
 from . import content, functions, reads
-from .cluster import HOME, ClusterMember, home_of, member, members, place_of, release_of
+from .cluster import HOME, ClusterMember, home_of, may_move, member, members, place_of, reach, release_of
 
 ROUTER = "learn_router"
 MEMBER_FILES = (
-    "shard",
-    "content",
-    "applying",
-    "directory",
-    "forwards",
-    "taking",
-    "boards",
-    "periods",
-    "triggers",
-    "public_functions",
-    "guards",
-    "move",
-    "packing",
-    "merge",
+    *("shard", "content", "applying", "directory", "forwards", "taking", "boards", "periods", "triggers"),
+    *("public_functions", "guards", "move", "packing", "merge"),
 )
 PROXY_FILES = ("proxy_calls", "proxy", "proxy_forwards", "proxy_learners", "proxy_boards")
 _ROLES = ("learn_owner", "learn_editor", "learn_app", "learn_user", "learn_readonly")
-_LOCK = "select pg_try_advisory_lock(hashtextextended('learn_proxy.moves', 0))"
 _MOVE = "select from learn_proxy.moves where step not in ('done', 'given up')"
 _COLLATION = "select datcollate from pg_database where datname = current_database()"
 _LEARNERS = "select count(*), coalesce(sum(uuid_hash_extended(id, 0)), 0) from learn.users"
@@ -54,16 +41,20 @@ def init(
     if len({*places, place_of(proxy_url)}) <= len(places):
         raise UsageProblem("proxy, home and shards are databases of their own: one was named twice")
     with ExitStack() as stack:
-        proxy = stack.enter_context(_open(proxy_url))
-        _require(proxy, "plproxy", "the proxy")
+        proxy = stack.enter_context(reach(proxy_url))
+        if not exists(proxy, "select from pg_available_extensions where name = 'plproxy'"):
+            raise DbtoolError(
+                "the server of the proxy has no plproxy",
+                hint="Debian has it as postgresql-15-plproxy and postgresql-17-plproxy.",
+            )
         password = _make_proxy(project, proxy, buckets)
         urls = [home_url, *shard_urls]
         for number, url in enumerate(urls):
             report.notice(f"{'home' if number == HOME else f'shard {number}'}: migrating")
             migrations.migrate(lambda url=url: connect(url), project)  # type: ignore[misc]
-        opened = [stack.enter_context(_open(url)) for url in urls]
+        opened = [stack.enter_context(reach(url)) for url in urls]
         _refuse_strangers(opened[0], opened[1:])
-        if len({each.execute(_COLLATION).fetchone() for each in (proxy, *opened)}) > 1:
+        if len({value(each, _COLLATION) for each in (proxy, *opened)}) > 1:
             raise UsageProblem("the databases have different collations", hint="Boards are merged by names.")
         made = [member(number, place, proxy_url) for number, place in enumerate(places)]
         for each, connection in zip(made, opened, strict=True):
@@ -82,7 +73,7 @@ def init(
 def add(project: Project, proxy_url: str, url: str, report: Reporter) -> ClusterMember:
     """Takes an empty shard in; buckets come to it by `split` or `rebalance`."""
     with ExitStack() as stack:
-        proxy = stack.enter_context(_open(proxy_url))
+        proxy = stack.enter_context(reach(proxy_url))
         known = members(proxy, proxy_url)
         home = stack.enter_context(home_of(known).open())
         if release_of(home) != max(script.number for script in project.scripts()):
@@ -91,9 +82,8 @@ def add(project: Project, proxy_url: str, url: str, report: Reporter) -> Cluster
         number = next((each.number for each in known if each.place == place), known[-1].number + 1)
         report.notice(f"shard {number}: migrating")
         migrations.migrate(lambda: connect(url), project)
-        shard = stack.enter_context(_open(url))
-        has_learners = shard.execute("select exists (select from learn.users)").fetchone() == (True,)
-        if has_learners and all(each.place != place for each in known):
+        shard = stack.enter_context(reach(url))
+        if exists(shard, "select from learn.users limit 1") and all(each.place != place for each in known):
             raise UsageProblem("the new shard has learners already", hint="Add an empty database.")
         new = member(number, place, proxy_url)
         password = password_of(proxy)
@@ -111,10 +101,10 @@ def migrate(project: Project, proxy_url: str, report: Reporter) -> list[str]:
     """
     done: list[str] = []
     with ExitStack() as stack:
-        proxy = stack.enter_context(_open(proxy_url))
-        if proxy.execute(_LOCK).fetchone() != (True,):
+        proxy = stack.enter_context(reach(proxy_url))
+        if not may_move(proxy):
             raise DbtoolError("another dbtool migrates or moves learners", hint="Wait until it has ended.")
-        if proxy.execute(_MOVE).fetchone() is not None:
+        if exists(proxy, _MOVE):
             raise UsageProblem(
                 "learners are being moved", hint="End the move first: the same command again, or --abort."
             )
@@ -211,14 +201,14 @@ def write_functions(project: Project, proxy: Connection, home: Connection) -> No
             "comment on function learn_proxy.release() is"
             " 'The last migration of the home that the functions were made from.'"
         )
+        for statement in reads.statements(home):
+            proxy.execute(statement.encode())
         for (signature,) in proxy.execute(
             "select oid::regprocedure::text from pg_proc"
-            " where pronamespace in ('learn'::regnamespace, 'learn_proxy'::regnamespace)"
+            " where pronamespace = any ('{learn,learn_proxy,learn_reads}'::regnamespace[])"
         ).fetchall():
             proxy.execute(f"alter function {signature} owner to learn_owner".encode())
             proxy.execute(f"revoke execute on function {signature} from public".encode())
-        for statement in reads.statements(home):
-            proxy.execute(statement.encode())
         proxy.execute("set local role learn_owner")
         proxy.execute("select learn_proxy.write_servers()")
 
@@ -227,22 +217,18 @@ def _make_proxy(project: Project, proxy: Connection, buckets: int) -> str:
     """The tables and servers of a proxy; the router's password."""
     with proxy.transaction():
         for role in _ROLES:
-            if proxy.execute("select from pg_roles where rolname = %s", [role]).fetchone() is None:
-                proxy.execute(f"create role {role} nologin".encode())
-        if proxy.execute("select to_regclass('learn.users')").fetchone() != (None,):
+            _make_role(proxy, role)
+        if value(proxy, "select to_regclass('learn.users')") is not None:
             raise UsageProblem("the proxy is a database of Laurel's itself", hint="Name an empty one.")
         proxy.execute("create extension if not exists plproxy")
         proxy.execute("create schema if not exists learn_proxy authorization learn_owner")
         proxy.execute(read_sql(project.root / "shards" / "proxy_tables.sql").encode())
-        found = proxy.execute("select count(*) from learn_proxy.buckets").fetchone() or (0,)
-        if found[0] not in (0, buckets):
-            raise UsageProblem(f"the proxy has {found[0]} buckets; their number never changes")
+        number = value(proxy, "select count(*) from learn_proxy.buckets")
+        if number not in (0, buckets):
+            raise UsageProblem(f"the proxy has {number} buckets; their number never changes")
         password = secrets.token_urlsafe(24)
         for server in ("laurel_shards", "laurel_reads", "laurel_home"):
-            if (
-                proxy.execute("select from pg_foreign_server where srvname = %s", [server]).fetchone()
-                is not None
-            ):
+            if exists(proxy, "select from pg_foreign_server where srvname = %s", [server]):
                 continue
             parts = ", ".join(f"p{number} ''" for number in range(1 if server == "laurel_home" else buckets))
             made = f"create server {server} foreign data wrapper plproxy options ({parts})"
@@ -257,13 +243,20 @@ def _make_proxy(project: Project, proxy: Connection, buckets: int) -> str:
 
 def password_of(proxy: Connection) -> str:
     """Of learn_router and learn_copier."""
-    row = proxy.execute(
+    password = value(
+        proxy,
         "select o.option_value from pg_user_mappings m cross join lateral pg_options_to_table(m.umoptions) o"
-        " where m.srvname = 'laurel_shards' and o.option_name = 'password'"
-    ).fetchone()
-    if row is None:
+        " where m.srvname = 'laurel_shards' and o.option_name = 'password'",
+    )
+    if password is None:
         raise DbtoolError("the proxy's login is not readable", hint="Connect to the proxy as a superuser.")
-    return str(row[0])
+    return str(password)
+
+
+def _make_role(connection: Connection, role: str) -> None:
+    """A role without rights, unless it is there."""
+    if not exists(connection, "select from pg_roles where rolname = %s", [role]):
+        connection.execute(f"create role {role}".encode())
 
 
 def _join(
@@ -272,8 +265,7 @@ def _join(
     """Makes a database a member: roles, what is installed there, and its row on the proxy."""
     with connection.transaction():
         for role, more in ((ROUTER, "login"), (content.COPIER, "login replication")):
-            if connection.execute("select from pg_roles where rolname = %s", [role]).fetchone() is None:
-                connection.execute(f"create role {role} {more}".encode())
+            _make_role(connection, role)
             connection.execute(f"alter role {role} {more} password '{password}'".encode())
         connection.execute(f"grant learn_app to {ROUTER}".encode())
     install(project, connection, each.number)
@@ -300,12 +292,12 @@ def _subscribe(made: list[ClusterMember], opened: list[Connection], password: st
     reached = home.execute(
         "select array_agg(s.sequence), array_agg(s.value) from learn_shard.sequences() s"
     ).fetchone()
-    for each, connection in list(zip(made, opened, strict=True))[1:]:
-        slot = content.slot_of(home, each)
-        content.subscribe(made[0], connection, slot, password)
+    shards = list(zip(made, opened, strict=True))[1:]
+    for each, connection in shards:
+        content.subscribe(made[0], connection, content.slot_of(home, each), password)
         # numbers that rows of before have, which may come by a move
         connection.execute("select learn_shard.raise_sequences(%s, %s)", reached)
-    content.sync(home, list(zip(made, opened, strict=True))[1:])
+    content.sync(home, shards)
 
 
 def _refuse_strangers(home: Connection, shards: list[Connection]) -> None:
@@ -317,18 +309,3 @@ def _refuse_strangers(home: Connection, shards: list[Connection]) -> None:
             "home and the shards do not have the same learners",
             hint="Empty databases have none; else home is a copy of the first shard, the others are empty.",
         )
-
-
-def _require(connection: Connection, extension: str, what: str) -> None:
-    if (
-        connection.execute("select from pg_available_extensions where name = %s", [extension]).fetchone()
-        is None
-    ):
-        raise DbtoolError(
-            f"the server of {what} has no {extension}",
-            hint="Debian has it as postgresql-15-plproxy and postgresql-17-plproxy.",
-        )
-
-
-def _open(url: str) -> Connection:
-    return connect(url, application_name="dbtool shards", autocommit=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..connection import connect
 from ..errors import DbtoolError
 from . import content
-from .cluster import ClusterMember, home_of, members, proxy_release, release_of
+from .cluster import ClusterMember, home_of, members, proxy_release, reach, release_of
 
 _OF_EACH = """
 select (select count(*) from learn.users),
@@ -18,7 +17,7 @@ _BUCKETS = "select shard, count(*) from learn_proxy.buckets group by shard"
 
 def status(proxy_url: str) -> list[dict[str, Any]]:
     """A row for each database; `problem` says what is wrong with one, None when nothing is."""
-    with connect(proxy_url, application_name="dbtool shards", autocommit=True) as proxy:
+    with reach(proxy_url) as proxy:
         found = members(proxy, proxy_url)
         buckets = dict(proxy.execute(_BUCKETS).fetchall())
     return [_of(each, home_of(found), buckets.get(each.number, 0)) for each in found]
@@ -26,7 +25,7 @@ def status(proxy_url: str) -> list[dict[str, Any]]:
 
 def of_proxy(proxy_url: str) -> dict[str, Any]:
     """The release that the proxy's functions are of; `problem` where home has another."""
-    with connect(proxy_url, application_name="dbtool shards", autocommit=True) as proxy:
+    with reach(proxy_url) as proxy:
         migration = proxy_release(proxy)
         with home_of(members(proxy, proxy_url)).open() as home:
             return {"migration": migration, "problem": behind(migration, release_of(home))}

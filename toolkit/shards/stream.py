@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from psycopg import sql
-
 from ..errors import DbtoolError
-from ..sql.execute import Connection
+from ..sql.execute import Connection, exists, value
 from . import copying
 
 _LAG_BYTES = 1_000_000
@@ -67,18 +65,17 @@ class Stream:
     slot takes for received."""
 
     def __post_init__(self) -> None:
-        (self.name,) = self.source.execute(_NAME, (self.number,)).fetchone() or ("",)
-        (timeline,) = self.target.execute(_TIMELINE).fetchone() or ("",)
-        self.subscription = f"{self.name}_{timeline}"
+        self.name = value(self.source, _NAME, (self.number,))
+        self.subscription = f"{self.name}_{value(self.target, _TIMELINE)}"
 
     def is_whole(self) -> bool:
         """Whether it goes on, or a copy was cut off or a server has lost its part."""
-        slot = "select 1 from pg_replication_slots where slot_name = %s"
-        return self.is_subscribed() and self.source.execute(slot, (self.name,)).fetchone() is not None
+        slot = "select from pg_replication_slots where slot_name = %s"
+        return self.is_subscribed() and exists(self.source, slot, (self.name,))
 
     def is_subscribed(self) -> bool:
         """Whether the target has taken all that the source's slot takes for received."""
-        return self.target.execute(_SUBSCRIPTIONS, (self.subscription,)).fetchone() is not None
+        return exists(self.target, _SUBSCRIPTIONS, (self.subscription,))
 
     def start(self, keeper: Connection) -> None:
         """Copies the rows as they are at one moment, from which the subscription goes on."""
@@ -88,71 +85,52 @@ class Stream:
         for table, columns, condition in self.source.execute(_ROWS).fetchall():
             query = f"select {columns} from {table} where {condition}"  # noqa: S608
             copying.copy_rows(self.source, self.target, snapshot, query, f"{table} ({columns})")
-        self.target.execute(
-            sql.SQL(
-                "create subscription {} connection {} publication {}, {}"
-                " with (create_slot = false, copy_data = false, slot_name = {})"
-            ).format(
-                sql.Identifier(self.subscription),
-                self.source_url,
-                *self._publications(),
-                sql.Identifier(self.name),
-            )
-        )
+        copying.subscribe(self.target, self.subscription, self.source_url, self._publications(), self.name)
 
     def catch_up(self) -> None:
         """Until little is missing. Raises DbtoolError where it does not go on."""
         since, before = time.monotonic(), None
         while self.behind(None) >= _LAG_BYTES:
-            row = self.target.execute(_FAILURES, (self.subscription,)).fetchone()
-            if row is None:
+            failures = value(self.target, _FAILURES, (self.subscription,))
+            if failures is None:
                 raise DbtoolError(f"the subscription {self.subscription} is gone", hint=_ANEW)
             if before is None or time.monotonic() > since + _PATIENCE:
-                if before is not None and row[0] > before + 2:
+                if before is not None and failures > before + 2:
                     raise DbtoolError(
                         f"replication to {self.target.info.dbname} fails again and again",
                         hint="Its log says why.",
                     )
-                since, before = time.monotonic(), row[0]
+                since, before = time.monotonic(), failures
             time.sleep(0.05)
 
     def behind(self, lsn: str | None, probe: Connection | None = None) -> int:
         """How many bytes of the source's log the target has not yet, up to a position or to now."""
-        row = (probe or self.source).execute(_BEHIND, (lsn, self.name)).fetchone()
-        if row is None:
+        behind = value(probe or self.source, _BEHIND, (lsn, self.name))
+        if behind is None:
             raise DbtoolError(f"the slot {self.name} is gone", hint=_ANEW)
-        return int(row[0])
+        return int(behind)
 
     def drop(self) -> None:
-        """Ends it, whatever there is of it; the server of the slot may be gone."""
+        """Ends it, whatever there is of it."""
         for (subscription,) in self.target.execute(_SUBSCRIPTIONS, (f"{self.name}_",)).fetchall():
-            name = sql.Identifier(subscription)
-            self.target.execute(sql.SQL("alter subscription {} disable").format(name))
-            self.target.execute(sql.SQL("alter subscription {} set (slot_name = none)").format(name))
-            self.target.execute(sql.SQL("drop subscription {}").format(name))
-        slots = "select active_pid from pg_replication_slots where slot_name = %s"
-        while row := self.source.execute(slots, (self.name,)).fetchone():
-            if row[0] is None:
-                self.source.execute("select pg_drop_replication_slot(%s)", (self.name,))
-            else:
-                self.source.execute("select pg_terminate_backend(%s)", row)
-                time.sleep(0.02)
+            copying.drop_subscription(self.target, subscription)
+        copying.drop_slot(self.source, self.name)
         for publication in self._publications():
-            self.source.execute(sql.SQL("drop publication if exists {}").format(publication))
+            self.source.execute(f"drop publication if exists {publication}".encode())
 
-    def _publications(self) -> list[sql.Identifier]:
-        return [sql.Identifier(f"laurel_move_{self.number}{suffix}") for suffix in ("", "_audit")]
+    def _publications(self) -> list[str]:
+        return [f"laurel_move_{self.number}{suffix}" for suffix in ("", "_audit")]
 
 
 def wait_for_standbys(*servers: Connection) -> None:
     """Until those that are connected have what was done, and may take a server's place."""
     for server in servers:
-        (lsn,) = server.execute("select pg_current_wal_flush_lsn()::text").fetchone() or ("",)
+        lsn = value(server, "select pg_current_wal_flush_lsn()::text")
         until = time.monotonic() + _PATIENCE
-        while (row := server.execute(_STANDBYS_BEHIND, (lsn,)).fetchone()) and row[0] is not None:
+        while (behind := value(server, _STANDBYS_BEHIND, (lsn,))) is not None:
             if time.monotonic() > until:
                 raise DbtoolError(
-                    f"standbys of {server.info.dbname} are far behind: {row[0]}",
+                    f"standbys of {server.info.dbname} are far behind: {behind}",
                     hint="Run it again when they are not.",
                 )
             time.sleep(0.05)
