@@ -75,7 +75,7 @@ class Content(Rules):
         **columns: Any,
     ) -> Lesson:
         slug = slug or f"lesson-{next(numbers)}"
-        place = {"course_id": course and course.id, "course_level_id": level and level.id}
+        place: dict[str, Any] = {"course_id": course and course.id, "course_level_id": level and level.id}
         lesson = self.insert("lessons", slug=slug, title=slug, is_published=published, **place, **columns)
         made = tuple(self.make_exercise(lesson, position=position) for position in range(1, exercises + 1))
         return Lesson(lesson, slug, made)
@@ -129,7 +129,12 @@ class Content(Rules):
     ) -> Course:
         """With so many lessons directly in it, without exercises."""
         slug = slug or f"course-{next(numbers)}"
-        row = {"slug": slug, "title": slug, "track_id": track and track.id, "is_published": published}
+        row: dict[str, Any] = {
+            "slug": slug,
+            "title": slug,
+            "track_id": track and track.id,
+            "is_published": published,
+        }
         made = Course(self.insert("courses", **row, **columns), slug)
         for _ in range(lessons):
             self.make_lesson(0, course=made)
@@ -144,7 +149,7 @@ class Content(Rules):
             position = self.value(
                 "select count(*) + 1 from learn.course_levels where course_id = %s", [course.id]
             )
-        row = {"course_id": course.id, "slug": slug, "title": slug, "position": position}
+        row: dict[str, Any] = {"course_id": course.id, "slug": slug, "title": slug, "position": position}
         return CourseLevel(self.insert("course_levels", is_published=published, **row), slug, course.id)
 
     def make_course_prerequisite(self, course: Course, needs: Course, *, required: bool = True) -> None:

@@ -23,7 +23,7 @@ def write(learn: Learn, user: UUID, kind: str, table: str = "activity_log", **co
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.SQL(", ").join(map(sql.Placeholder, columns)),
     )
-    return learn.run(statement, columns).rowcount
+    return learn.connection.execute(statement, columns).rowcount
 
 
 @pytest.mark.parametrize(

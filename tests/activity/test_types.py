@@ -26,7 +26,7 @@ def test_laurels_own_types_keep_their_keys_and_what_they_are(learn: Learn) -> No
 @pytest.mark.parametrize("change", ["key = 'other'", "is_on_boards = false"])
 def test_a_type_that_facts_have_stays_as_they_were_counted(learn: Learn, change: str) -> None:
     kind = learn.make_activity_type(xp=5)
-    statement = f"update learn.activity_types set {change} where key = %s".encode()
+    statement = f"update learn.activity_types set {change} where key = %s"
     with learn.connection.transaction(force_rollback=True):
         learn.run(statement, [kind])
     learn.record_activity(learn.make_user(), kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_a_course_that_makes_no_sense_is_refused(
     learn: Learn, column: str, value: object, sqlstate: str
 ) -> None:
     learn.make_course(slug="taken")
-    row: dict[str, object] = {"slug": "fine", "title": "Fine", column: value}
+    row: dict[str, Any] = {"slug": "fine", "title": "Fine", column: value}
     with learn.fails(sqlstate):
         learn.insert("courses", **row)
 
@@ -70,7 +71,7 @@ def test_a_level_that_makes_no_sense_is_refused(
 ) -> None:
     course = learn.make_course()
     learn.make_course_level(course, slug="taken")
-    row: dict[str, object] = {"course_id": course.id, "slug": "fine", "title": "Fine", column: value}
+    row: dict[str, Any] = {"course_id": course.id, "slug": "fine", "title": "Fine", column: value}
     with learn.fails(sqlstate):
         learn.insert("course_levels", **row)
 

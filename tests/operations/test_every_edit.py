@@ -135,7 +135,7 @@ def outcome(learn: Learn, edit: sql.Composed, row: str, old: Any = None) -> str:
     found = "nothing"
     try:
         with learn.connection.transaction():
-            done = learn.run(edit, [row]).fetchall()
+            done = learn.connection.execute(edit, [row]).fetchall()
             if done:
                 learn.finish()
                 found = "kept" if old is not None and done[0][0] == old else "silent"

@@ -136,7 +136,7 @@ def is_seen(learn: Learn, statement: sql.Composed, row: str) -> bool | None:
     is_seen = None
     try:
         with learn.connection.transaction():
-            if learn.run(statement, [row]).rowcount > 0:
+            if learn.connection.execute(statement, [row]).rowcount > 0:
                 is_seen = learn.check_integrity() != []
             raise Undo
     except (Undo, psycopg.errors.IntegrityError):

@@ -254,7 +254,7 @@ def test_what_no_app_role_may_do(learn: Learn, role: str, statement: str) -> Non
     learn.make_user()
     # As a login role would be: the session itself, not only the current role, has the app's rights.
     with learn.fails("42501"):
-        learn.run(b"set local session authorization " + role.encode())
+        learn.run(f"set local session authorization {role}")
         for one in statement.split("; "):
             learn.run(one)
 

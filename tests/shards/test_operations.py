@@ -30,7 +30,7 @@ def test_content_was_not_copied_by_postgresql(shards: Shards) -> None:
     """Which can lose what commits on home at that moment; see test_move.py."""
     for name in SHARDS:
         with shards.open(name) as shard:
-            query = b"select count(*), count(srsublsn) from pg_subscription_rel"
+            query = "select count(*), count(srsublsn) from pg_subscription_rel"
             assert shard.run(query).fetchall() == [(2, 0)]
 
 

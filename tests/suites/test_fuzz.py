@@ -88,7 +88,7 @@ def test_every_call_is_answered_or_refused_well_and_what_is_refused_changes_noth
     dice, outcomes, wrong = random.Random(seed), Counter[str](), Counter[str]()
     apps = set(callable_by(learn.connection, "learn_app"))
     digest, parameters = digest_query(learn), 0
-    before = dict(learn.run(digest).fetchall())
+    before = dict(learn.connection.execute(digest).fetchall())
     for number, name in enumerate(callable_by(learn.connection, "learn_owner")):
         function = Function(learn, name)
         parameters += len(function.types)
@@ -102,8 +102,8 @@ def test_every_call_is_answered_or_refused_well_and_what_is_refused_changes_noth
                     shown = {key: repr(getattr(each, "obj", each))[:60] for key, each in changed.items()}
                     wrong[f"{name}({shown}): {problem}"] += 1
         if number % 10 == 9:
-            assert dict(learn.run(digest).fetchall()) == before, f"changed, {name} at last"
-    assert dict(learn.run(digest).fetchall()) == before
+            assert dict(learn.connection.execute(digest).fetchall()) == before, f"changed, {name} at last"
+    assert dict(learn.connection.execute(digest).fetchall()) == before
     assert not wrong, f"{len(wrong)} wrong (seed {seed})\n" + "\n".join(wrong)
     total = outcomes.total()
     assert total >= 5000

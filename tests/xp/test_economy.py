@@ -62,7 +62,7 @@ def attempt(learn: Learn, call: bytes, scene: Scene) -> bool:
     try:
         with learn.connection.transaction():
             learn.run("set local role learn_app")
-            learn.run(call, scene)
+            learn.connection.execute(call, scene)
             learn.run("reset role")
     except psycopg.Error as error:
         if not (error.sqlstate or "").startswith("LX"):

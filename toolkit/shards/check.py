@@ -50,7 +50,9 @@ def verify(proxy_url: str) -> list[str]:
     """What is wrong, a line each; reads all learners' names. What is under way counts for nothing."""
     with reach(proxy_url) as proxy:
         found = members(proxy, proxy_url)
-        buckets = dict(proxy.execute("select bucket, shard from learn_proxy.buckets").fetchall())
+        buckets: dict[int, int] = dict(
+            proxy.execute("select bucket, shard from learn_proxy.buckets").fetchall()
+        )
         releases: dict[str, int | None] = {"the proxy": proxy_release(proxy)}
     findings: list[str] = []
     home: dict[str, str] = {}

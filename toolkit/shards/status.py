@@ -19,7 +19,7 @@ def status(proxy_url: str) -> list[dict[str, Any]]:
     """A row for each database; `problem` says what is wrong with one, None when nothing is."""
     with reach(proxy_url) as proxy:
         found = members(proxy, proxy_url)
-        buckets = dict(proxy.execute(_BUCKETS).fetchall())
+        buckets: dict[int, int] = dict(proxy.execute(_BUCKETS).fetchall())
     return [_of(each, home_of(found), buckets.get(each.number, 0)) for each in found]
 
 
