@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..catalog.objects import Live, comment_sql, comments_sql, definition, live, parts, privileges_sql
+from ..catalog.objects import Live, comment_sql, definition, live, parts, privileges_sql
 from ..catalog.read import Catalog, Key, diff
 from ..catalog.read import read as read_catalog
 from ..errors import DbtoolError, ScriptFailed, UsageProblem
@@ -60,7 +60,8 @@ class FrozenTexts:
                 f"{item.kind} {item.identity}: cannot find the text that made it",
                 hint="Write this migration by hand (dbtool new --empty).",
             )
-        lines = [text, *comments_sql(item), *privileges_sql(item, item.bare, item.grants)]
+        said = [comment_sql(item, part, comment) for part, comment in item.comments.items()]
+        lines = [text, *said, *privileges_sql(item, item.bare, item.grants)]
         return Piece(f"{item.kind} {item.identity}", "\n".join(lines) + "\n", (item.name,))
 
 

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..connection import without_libpq
+from ..context import URL_VARIABLES
 from ..errors import DbtoolError, UsageProblem
 
 SERVER_VARIABLE = "DBTOOL_TEST_SERVER"
 KIND_VARIABLE = "DBTOOL_TEST_KIND"
 PLUGIN = f"{__name__.partition('.')[0]}.plugin"
 PASSED, FAILED, INTERRUPTED, _, USAGE, NOTHING_COLLECTED = range(6)  # pytest's exit codes
-HIDDEN = ("DBTOOL_DATABASE_URL", "DATABASE_URL")
 # What libpq may need to let somebody in; none of it says where.
 SHOWN = ("PGPASSFILE", "PGSSLMODE", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY")
 
@@ -33,7 +33,7 @@ def run_pytest(
     """
     if importlib.util.find_spec("pytest") is None:
         raise DbtoolError("dbtool test needs pytest", hint="pip install pytest")
-    environment = {name: value for name, value in without_libpq(environ).items() if name not in HIDDEN}
+    environment = {name: value for name, value in without_libpq(environ).items() if name not in URL_VARIABLES}
     environment |= {name: environ[name] for name in SHOWN if name in environ}
     environment |= {SERVER_VARIABLE: server_url, KIND_VARIABLE: kind}
     interrupts = 0

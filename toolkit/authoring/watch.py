@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from ..catalog.objects import Live, live
+from ..catalog.objects import live
 from ..catalog.read import read as read_catalog
 from ..history.run import Connect
 from ..project import sources
@@ -77,20 +77,13 @@ class Watcher:
         """Runs the pieces of these files, and drops what no source defines any more."""
         pieces = [piece for piece in found.pieces if piece.label in labels]
         by_name = found.by_name()
-        broken = {finding.file for finding in found.unreadable}
         with self._connect() as conn:
-            gone = [] if broken else self._gone(live(conn).values(), found)
+            items = [] if found.unreadable else live(conn).values()
+            gone = [item for item in items if item.name in self._names and item.name not in by_name]
             settle(conn, pieces, gone, lambda item: by_name.get(item.name))
-        return [f"replaced {piece.label}" for piece in pieces] + [
-            f"dropped {item.kind} {item.identity}" for item in gone
-        ]
-
-    def _gone(self, items: Iterable[Live], found: Sources) -> list[Live]:
-        """The objects whose source was deleted while this ran."""
-        by_name = found.by_name()
-        had = self._names
-        self._names = set(by_name)
-        return [item for item in items if item.name in had and item.name not in by_name]
+        self._names = self._names if found.unreadable else set(by_name)
+        dropped = [f"dropped {item.kind} {item.identity}" for item in gone]
+        return [f"replaced {piece.label}" for piece in pieces] + dropped
 
 
 def _stamps(project: Project) -> dict[Path, tuple[int, int]]:

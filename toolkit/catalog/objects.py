@@ -232,11 +232,6 @@ def comment_sql(item: Live, part: str, text: str | None) -> str:
     return f"comment on {target} is {literal(text)};"
 
 
-def comments_sql(item: Live) -> list[str]:
-    """The statements that give a new object its comments."""
-    return [comment_sql(item, part, text) for part, text in item.comments.items()]
-
-
 def privileges_sql(item: Live, have: frozenset[Grant], want: frozenset[Grant]) -> list[str]:
     """REVOKE and GRANT statements that turn what an object has into what it should have."""
     statements = []

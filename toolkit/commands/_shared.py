@@ -101,13 +101,18 @@ def confirm(context: Context, what: str, declined: str) -> None:
     if context.target.production_name:
         confirm_production(context, what, declined)
         return
+    confirm_question(context, f"{what} on {context.target.label}?", declined)
+
+
+def confirm_question(context: Context, question: str, declined: str) -> None:
+    """Asks it on the terminal, unless --yes. Raises like `confirm`."""
     if context.yes:
         return
     if not sys.stdin.isatty():
         raise UsageProblem(
             f"{context.command_name} asks for confirmation, and there is no terminal", hint="Give --yes."
         )
-    if not ask(f"{what} on {context.target.label}?"):
+    if not ask(question):
         raise DbtoolError(declined)
 
 

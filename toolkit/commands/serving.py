@@ -13,7 +13,7 @@ from .. import options
 from ..connection import connect
 from ..context import Context
 from ..errors import DbtoolError, UsageProblem
-from ..output import ask, say, say_script
+from ..output import say, say_script
 
 
 @options.command("down", options.project, options.yes)
@@ -21,20 +21,14 @@ from ..output import ask, say, say_script
 def down(context: Context, destroy: bool) -> None:
     """Stop the embedded server. Its data stays, unless --destroy is given."""
     from ..servers.choose import EmbeddedServer
-    from ._shared import embedded_only
+    from ._shared import confirm_question, embedded_only
 
     embedded_only(context)
     server = EmbeddedServer(context.embedded_home)
     if not destroy:
         say(f"stopped the server in {server.home}" if server.stop() else "the server was not running")
         return
-    if not context.yes:
-        if not sys.stdin.isatty():
-            raise UsageProblem(
-                "--destroy asks for confirmation, and there is no terminal", hint="Give --yes."
-            )
-        if not ask(f"Remove all data of the server in {server.home}?"):
-            raise DbtoolError("nothing was removed")
+    confirm_question(context, f"Remove all data of the server in {server.home}?", "nothing was removed")
     removed = server.destroy()
     say(f"removed the data in {server.home}" if removed else f"there is no data in {server.home}")
 

@@ -17,7 +17,7 @@ from ..project.sources import ON_BASE, Sources, hooks_of
 from ..project.sources import read as read_sources
 from ..sql.execute import Connection
 from ..sql.script import is_transactional, refuse_unfit
-from ..sql.statements import Name, Statement, creates, parse, qualified, routine_body
+from ..sql.statements import Name, Statement, creates, parse, qualified, relation_name, routine_body
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,7 @@ def _table(statement: Statement) -> Name | None:
         statement.kind == "create_table_as_stmt" and node.objtype == pg.OBJECT_TABLE
     ):
         relation = node.relation if statement.kind == "create_stmt" else node.into.rel
-        parts = [relation.schemaname, relation.relname] if relation.schemaname else [relation.relname]
-        return Name("relation", qualified(parts))
+        return Name("relation", relation_name(relation))
     return None
 
 

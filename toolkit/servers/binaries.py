@@ -152,27 +152,24 @@ def for_account(binaries: Binaries, account: Account | None) -> Binaries:
 
 
 def find_psql(server: Binaries | None = None) -> str | None:
-    """Path of a psql, or None: the one beside the server's programs, else the one on PATH, else any.
+    """Path of a psql, or None: the one beside the server's programs, else see `find_clients`.
 
     For other servers the system's comes first: the one in the wheel speaks no TLS.
     """
     if server is not None and (server.bin / "psql").exists():
         return server.program("psql")
-    on_path = shutil.which("psql")
-    if on_path:
-        return on_path
-    return next((str(folder / "psql") for folder in _candidates() if (folder / "psql").exists()), None)
+    return next(iter(find_clients("psql")), None)
 
 
 def find_clients(name: str) -> list[str]:
-    """Paths of a client program such as pg_dump: beside the server's programs, on PATH, and the system's."""
-    on_path = shutil.which(name)
-    folders = [folder for folder in _candidates() if (folder / name).exists()]
-    explicit = os.environ.get("DBTOOL_PG_BIN")
-    first = [str(Path(explicit) / name)] if explicit and (Path(explicit) / name).exists() else []
-    return list(
-        dict.fromkeys([*first, *([on_path] if on_path else []), *(str(each / name) for each in folders)])
-    )
+    """Paths of a client program such as pg_dump: in $DBTOOL_PG_BIN, on PATH, beside other programs."""
+    explicit, on_path = os.environ.get("DBTOOL_PG_BIN"), shutil.which(name)
+    folders = [
+        *([Path(explicit)] if explicit else []),
+        *([Path(on_path).parent] if on_path else []),
+        *_candidates(),
+    ]
+    return list(dict.fromkeys(str(folder / name) for folder in folders if (folder / name).exists()))
 
 
 def _explicit(folder: Path) -> Binaries:

@@ -27,6 +27,7 @@ select p.proname::text, coalesce(
 """
 _REPORTS = "select * from learn_shard.public_reports()"
 _SHARDS = "cluster 'laurel_shards';"
+_ON_BUCKET, _ON_LEARNERS = "run on p_bucket;", "run on learn_proxy.bucket_of(p_user_id);"
 _HOME = "cluster 'laurel_home'; run on 0;"
 ELSEWHERE = {
     "lock_users": "Learners are not locked together: each call is a transaction of its own.",
@@ -98,14 +99,7 @@ def statements(home: Connection) -> Iterator[str]:
         if function.kind != "own":
             yield from _made(function)
         elif function.name == "record_activities":
-            yield _helper(
-                function,
-                "record_on",
-                "p_bucket integer, ",
-                function.arguments,
-                function.result,
-                "run on p_bucket;",
-            )
+            yield _helper(function, "record_on", _ON_BUCKET)
     for name, columns, is_view, roles, description in home.execute(_TYPES).fetchall():
         if is_view:
             yield from _reader(name, columns, roles, description)
@@ -134,35 +128,26 @@ def _report(name: str, columns: str, query: str | None, roles: list[str], descri
 def _made(each: PublicFunction) -> Iterator[str]:
     passed = ", ".join(each.names)
     if each.kind == "routed":
-        yield _function(each, "plproxy", f"{_SHARDS} run on learn_proxy.bucket_of(p_user_id);")
+        yield _function(each, "plproxy", f"{_SHARDS} {_ON_LEARNERS}")
     elif each.kind == "home":
         yield _function(each, "plproxy", _HOME)
     elif each.kind == "anywhere":
         yield _function(each, "plproxy", f"{_SHARDS} run on any;")
     elif each.kind == "sum":
-        yield _helper(each, f"all_{each.name}", each.arguments, "", f"setof {each.result}", "run on all;")
+        yield _helper(each, f"all_{each.name}", "run on all;", f"setof {each.result}")
         yield _function(
             each,
             "sql",
             f"select sum(n)::{each.result} from learn_proxy.all_{each.name}({passed}) n;",  # noqa: S608
         )
     elif each.kind == "located":
-        yield _helper(
-            each, f"at_{each.name}", "p_bucket integer, ", each.arguments, each.result, "run on p_bucket;"
-        )
+        yield _helper(each, f"at_{each.name}", _ON_BUCKET)
         found = f"learn_proxy.bucket_with('{each.names[0]}', {each.names[0]})"
         star = "* from " if each.returns_set else ""
         yield _function(each, "sql", f"select {star}learn_proxy.at_{each.name}({found}, {passed});")
     elif each.kind in ("both", "community"):
-        yield _helper(each, f"home_{each.name}", each.arguments, "", each.result, "", home=True)
-        yield _helper(
-            each,
-            f"shard_{each.name}",
-            each.arguments,
-            "",
-            each.result,
-            "run on learn_proxy.bucket_of(p_user_id);",
-        )
+        yield _helper(each, f"home_{each.name}", None)
+        yield _helper(each, f"shard_{each.name}", _ON_LEARNERS)
         yield _function(each, "plpgsql", _two_steps(each, passed))
     else:
         hint = ELSEWHERE.get(each.name) or (
@@ -198,26 +183,28 @@ def _function(each: PublicFunction, language: str, body: str) -> str:
     )
 
 
-def _helper(
-    each: PublicFunction, name: str, before: str, arguments: str, result: str, run: str, *, home: bool = False
-) -> str:
-    """Two statements: a function of learn_proxy that a public one is made of, and its comment."""
+def _helper(each: PublicFunction, name: str, run: str | None, result: str | None = None) -> str:
+    """Two statements: a function of learn_proxy that a public one is made of, and its comment.
+
+    `run` says which shards it asks; None: home.
+    """
     target = f"target learn.{each.name};"
-    if home and each.kind == "community":  # which is told whose call it is
+    if run is None and each.kind == "community":  # which is told whose call it is
         columns = ", ".join(f"s.{column}" for column in each.columns or ["*"])
         rest = ", ".join(["c.caller", *each.names[1:]])
         target = _HOME_CALL.format(columns=columns, name=each.name, rest=rest)
-    identity = each.identity
-    if before.startswith("p_bucket"):  # the shard is not told which bucket that was
+    first = ""
+    if run == _ON_BUCKET:  # the shard is not told which bucket that was
         columns = ", ".join(each.columns or ["*"])
         target = f"select {columns} from learn.{each.name}({', '.join(each.names)});"  # noqa: S608
-        identity = f"p_bucket integer, {identity}"
-    where = _HOME if home else f"{_SHARDS} {run}"
+        first = "p_bucket integer, "
+    where = _HOME if run is None else f"{_SHARDS} {run}"
     return (
-        f"create or replace function learn_proxy.{name}({before}{arguments}) returns {result}"
-        " language plproxy volatile set search_path = pg_catalog, pg_temp"
+        f"create or replace function learn_proxy.{name}({first}{each.arguments})"
+        f" returns {result or each.result} language plproxy volatile set search_path = pg_catalog, pg_temp"
         f" as $laurel${where} {target}$laurel$;"
-        f"comment on function learn_proxy.{name}({identity}) is 'What learn.{each.name}() is made of.'"
+        f"comment on function learn_proxy.{name}({first}{each.identity})"
+        f" is 'What learn.{each.name}() is made of.'"
     )
 
 

@@ -168,11 +168,11 @@ def creates(statement: Statement) -> Name | None:
     if statement.kind == "define_stmt" and node.kind == pg.OBJECT_AGGREGATE:
         return Name("routine", qualified(_strings(node.defnames)))
     if statement.kind == "view_stmt":
-        return Name("relation", _range(node.view))
+        return Name("relation", relation_name(node.view))
     if statement.kind == "create_table_as_stmt" and node.objtype == pg.OBJECT_MATVIEW:
-        return Name("relation", _range(node.into.rel))
+        return Name("relation", relation_name(node.into.rel))
     if statement.kind == "create_trig_stmt":
-        return Name("trigger", f"{quote(node.trigname)} on {_range(node.relation)}")
+        return Name("trigger", f"{quote(node.trigname)} on {relation_name(node.relation)}")
     if statement.kind == "create_event_trig_stmt":
         return Name("event trigger", quote(node.trigname))
     return None
@@ -233,12 +233,12 @@ def concerns(statement: Statement) -> list[Name] | None:
         return [_object(node.objtype, item) for item in node.objects]
     if statement.kind == "alter_owner_stmt":
         if node.HasField("relation"):
-            return [Name("relation", _range(node.relation))]
+            return [Name("relation", relation_name(node.relation))]
         return [_object(node.object_type, node.object)]
     if statement.kind == "alter_function_stmt":
         return [Name("routine", qualified(_strings(node.func.objname)))]
     if statement.kind in ("alter_table_stmt", "index_stmt", "rule_stmt"):
-        return [Name("relation", _range(node.relation))]
+        return [Name("relation", relation_name(node.relation))]
     if statement.kind == "alter_event_trig_stmt":
         return [Name("event trigger", quote(node.trigname))]
     return None
@@ -296,7 +296,7 @@ def _object(kind: int, node: Any) -> Name:
     """The object that COMMENT, GRANT or ALTER OWNER names."""
     which = node.WhichOneof("node")
     if which == "range_var":
-        return Name("relation" if kind in _RELATIONS else "other", _range(node.range_var))
+        return Name("relation" if kind in _RELATIONS else "other", relation_name(node.range_var))
     if which == "object_with_args":
         named: ObjectKind = "routine" if kind in _ROUTINES else "other"
         return Name(named, qualified(_strings(node.object_with_args.objname)))
@@ -315,7 +315,8 @@ def _strings(nodes: Any) -> Iterator[str]:
         yield node.string.sval
 
 
-def _range(node: Any) -> str:
+def relation_name(node: Any) -> str:
+    """The name of a relation in a parse tree."""
     return qualified([node.schemaname, node.relname] if node.schemaname else [node.relname])
 
 
