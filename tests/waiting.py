@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 PATIENCE = 180.0
 """Seconds."""
@@ -17,6 +20,20 @@ def wait_until(condition: Callable[[], object], *, every: float = 0.02) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(every)
+
+
+@contextmanager
+def meanwhile(works: Sequence[Callable[[threading.Event], object]]) -> Iterator[None]:
+    """Each works in a thread of its own while the block lasts: until the event is set, which ends it."""
+    over = threading.Event()
+    with ThreadPoolExecutor(len(works)) as pool:
+        going = [pool.submit(work, over) for work in works]
+        try:
+            yield
+        finally:
+            over.set()
+        for each in going:
+            each.result(PATIENCE)
 
 
 def free_port() -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 import psycopg
@@ -15,7 +15,7 @@ import psycopg
 from tests.client import Challenge, Course, Learn, Lesson
 from tests.concurrency.sessions import client, connect
 from tests.conftest import FreshDatabase
-from tests.waiting import PATIENCE
+from tests.waiting import meanwhile
 
 
 @dataclass
@@ -124,28 +124,20 @@ def busy(
     Whatever is refused with an error of Laurel's own is refused rightly: somebody or something is gone. All
     other errors are kept in `town.failures`.
     """
-    done = threading.Event()
     users = list(people) or town.users
 
-    def live(seed: int) -> None:
+    def live(seed: int, over: threading.Event) -> None:
         dice, learn = random.Random(seed), connect(fresh)
-        while not done.is_set():
+        while not over.is_set():
             town.turn(learn, dice, dice.choice(users))
         learn.connection.close()
 
-    with ThreadPoolExecutor(threads + 1) as pool:
-        living = [pool.submit(live, seed) for seed in range(threads)]
-        refreshing = pool.submit(_refresh, fresh, done)
-        try:
-            yield
-        finally:
-            done.set()
-        for one in (*living, refreshing):
-            one.result(PATIENCE)
+    with meanwhile([*(partial(live, seed) for seed in range(threads)), partial(_refresh, fresh)]):
+        yield
 
 
-def _refresh(fresh: FreshDatabase, done: threading.Event) -> None:
+def _refresh(fresh: FreshDatabase, over: threading.Event) -> None:
     with client(fresh) as learn:
-        while not done.wait(0.3):
+        while not over.wait(0.3):
             learn.refresh_leaderboard()
             learn.refresh_analytics()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -29,6 +29,16 @@ Stage = TypeVar("Stage", bound=Staged)
 Act = Callable[[Learn, Stage], object]
 Learners = Mapping[str, tuple[list[Act[Stage]], Act[Stage]]]
 """By its name, an act, and what is done before it."""
+
+
+def run(statement: str, *ids: Callable[[Any], int]) -> Act[Any]:
+    """An editor's statement with ids of the stage."""
+    return lambda learn, stage: learn.run(statement, [number(stage) for number in ids])
+
+
+def flip(table: str, number: Callable[[Any], int]) -> Act[Any]:
+    """Publish what is not, or the other way round."""
+    return run(f"update learn.{table} set is_published = not is_published where id = %s", number)
 
 
 @dataclass(frozen=True)

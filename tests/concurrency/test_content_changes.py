@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.client import Learn, Lesson, Path, Track
-from tests.concurrency.overlaps import Kept, overlap
+from tests.concurrency.overlaps import Kept, flip, overlap, run
 from tests.concurrency.overlaps import kept as kept
 from tests.concurrency.sessions import Task, client, pair, race
 from tests.conftest import FreshDatabase
@@ -83,16 +83,6 @@ LEARNERS: dict[str, tuple[list[Act], Act]] = {
         lambda learn, c: learn.complete_lesson(c.user, c.other),
     ),
 }
-
-
-def run(statement: str, *ids: Callable[[Course], int]) -> Act:
-    """An editor's statement with ids of the course."""
-    return lambda learn, c: learn.run(statement, [number(c) for number in ids])
-
-
-def flip(table: str, number: Callable[[Course], int]) -> Act:
-    """Publish what is not, or the other way round."""
-    return run(f"update learn.{table} set is_published = not is_published where id = %s", number)
 
 
 EDITORS: dict[str, Act] = {

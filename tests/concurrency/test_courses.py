@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.client import Course, CourseLevel, Learn, Lesson, Track
-from tests.concurrency.overlaps import Kept, overlap
+from tests.concurrency.overlaps import Kept, flip, overlap, run
 from tests.concurrency.overlaps import kept as kept
 from tests.concurrency.sessions import Task, client, interleave, race
 from tests.conftest import FreshDatabase
@@ -203,16 +203,6 @@ LEARNERS: dict[str, tuple[list[Act], Act]] = {
         ),
     ),
 }
-
-
-def run(statement: str, *ids: Callable[[Stage], int]) -> Act:
-    """An editor's statement with ids of the stage."""
-    return lambda learn, s: learn.run(statement, [number(s) for number in ids])
-
-
-def flip(table: str, number: Callable[[Stage], int]) -> Act:
-    """Publish what is not, or the other way round."""
-    return run(f"update learn.{table} set is_published = not is_published where id = %s", number)
 
 
 EDITORS: dict[str, Act] = {

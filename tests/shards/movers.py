@@ -7,8 +7,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ import psycopg
 from tests.client import Learn
 from tests.clusters import Cluster
 from tests.suites.payers import Payer, Place
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, meanwhile
 from toolkit.shards.cluster import members
 from toolkit.shards.move import Move
 
@@ -34,35 +34,11 @@ class Ground(Place):
     """What there is to do on a shard, where nobody posts; content first, learners later."""
 
     def __init__(self, learn: Learn) -> None:
-        self.users = []
-        self.lessons = [learn.make_lesson(0) for _ in range(40)]
-        self.practice = [learn.make_lesson(2) for _ in range(10)]
-        learn.make_path(learn.make_track(*self.lessons[:3], self.practice[0]))
-        self.courses = [learn.make_course(3) for _ in range(3)]
-        self.of_courses = [one.id for course in self.courses for one in learn.lessons_of(course)]
-        self.challenges = [learn.make_challenge((10, 20)) for _ in range(5)]
-        self.exam = learn.make_exam(questions=30)
-        self.answers = learn.answers(self.exam, 6)
-        self.activity = learn.make_activity_type(qualifying=True, xp=3)
+        super().__init__(learn, users=0, posts=False)
 
     def settle_in(self, learn: Learn, users: int) -> None:
         """So many learners more."""
         self.users += [learn.make_user() for _ in range(users)]
-
-    def act(self, learn: Learn, dice: random.Random, user: UUID, key: str) -> Any:
-        """One call of many kinds, with a key."""
-        acts: list[Callable[[], Any]] = [
-            lambda: learn.award_xp(user, dice.choice([1, 30, 300]), key=key),
-            lambda: learn.complete_lesson(user, dice.choice(self.lessons), 100, key=key),
-            lambda: learn.complete_lesson(user, dice.choice(self.of_courses), key=key),
-            lambda: learn.submit_query(user, dice.choice(dice.choice(self.practice).exercises), key=key),
-            lambda: learn.submit_quiz(user, self.exam, self.answers, key=key),
-            lambda: learn.record_activity(user, self.activity, "page", str(dice.randrange(9)), key=key),
-            lambda: learn.submit_level_attempt(user, dice.choice(self.challenges), 1, key=key),
-            lambda: learn.enroll_in_course(user, dice.choice(self.courses), key=key),
-            lambda: learn.grant_achievement(user, "never-quit", key=key),
-        ]
-        return dice.choice(acts)()
 
 
 class Pair:
@@ -117,15 +93,15 @@ class Pair:
     @contextmanager
     def learning(self, clients: int) -> Iterator[None]:
         """Learners act all the time, by so many clients, each with learners of its own."""
-        done, lock = threading.Event(), threading.Lock()
+        lock = threading.Lock()
         self.rounds += 1
 
-        def live(number: int) -> None:
+        def live(number: int, over: threading.Event) -> None:
             dice = random.Random(self.rounds * 100 + number)
             users = self.ground.users[number::clients]
             sessions = {name: Learn(self.connect(name)) for name in ("left", "right")}
             try:
-                while not done.is_set():
+                while not over.is_set():
                     user, act = dice.choice(users), dice.random()
                     began = time.monotonic()
                     answer = self._act(sessions, user, act, f"{self.rounds} {number} {act}")
@@ -133,19 +109,13 @@ class Pair:
                         self.calls += 1
                         self.longest = max(self.longest, time.monotonic() - began)
                         self.told[user] += answer
-                    done.wait(0.01)  # learners think
+                    over.wait(0.01)  # learners think
             finally:
                 for session in sessions.values():
                     session.connection.close()
 
-        with ThreadPoolExecutor(clients) as pool:
-            living = [pool.submit(live, number) for number in range(clients)]
-            try:
-                yield
-            finally:
-                done.set()
-                for each in living:
-                    each.result(PATIENCE)
+        with meanwhile([partial(live, number) for number in range(clients)]):
+            yield
 
     def _act(self, sessions: dict[str, Learn], user: UUID, act: float, key: str) -> int:
         deadline = time.monotonic() + PATIENCE

@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -26,7 +26,7 @@ from tests.shards.movers import BUCKETS, SETTINGS, Ground, settle
 from tests.suites.conftest import Tell
 from tests.suites.conftest import tell as tell
 from tests.suites.payers import Payer
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, meanwhile
 from toolkit.errors import UsageProblem
 from toolkit.output import Reporter
 from toolkit.project.layout import Project
@@ -103,24 +103,17 @@ class City:
     @contextmanager
     def learning(self) -> Iterator[None]:
         """All clients act, and ask again with the same key until they are answered."""
-        done = threading.Event()
 
-        def live(payer: Payer) -> None:
-            while not done.is_set():
+        def live(payer: Payer, over: threading.Event) -> None:
+            while not over.is_set():
                 began = time.monotonic()
                 payer.act()
                 self.longest = max(self.longest, time.monotonic() - began)
-                done.wait(0.1)  # learners think
+                over.wait(0.1)  # learners think
             payer.close()
 
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            living = [pool.submit(live, payer) for payer in self.payers]
-            try:
-                yield
-            finally:
-                done.set()
-                for each in living:
-                    each.result(PATIENCE)
+        with meanwhile([partial(live, payer) for payer in self.payers]):
+            yield
 
     def shards(self) -> dict[str, int]:
         """Buckets by shard, as the proxy has it."""

@@ -11,15 +11,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 
 from tests.client import Challenge, Course, Learn, Lesson
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import PATIENCE, meanwhile, wait_until
 
 Connect = Callable[[], psycopg.Connection[Any]]
 # By docs/errors.md; and those of a server that goes down, comes up or lost a connection.
@@ -30,7 +30,7 @@ LOST = {"57P01", "57P02", "57P03", "53300", "25006"}
 class Place:
     """What there is to do; committed by whoever makes it."""
 
-    def __init__(self, learn: Learn, *, users: int) -> None:
+    def __init__(self, learn: Learn, *, users: int, posts: bool = True) -> None:
         self.users: list[UUID] = [learn.make_user() for _ in range(users)]
         self.lessons: list[Lesson] = [learn.make_lesson(0) for _ in range(40)]
         self.practice: list[Lesson] = [learn.make_lesson(2) for _ in range(10)]
@@ -40,7 +40,7 @@ class Place:
         self.challenges: list[Challenge] = [learn.make_challenge((10, 20)) for _ in range(5)]
         self.exam = learn.make_exam(questions=30)
         self.answers = learn.answers(self.exam, 6)
-        self.discussion = learn.make_discussion(self.users[0])
+        self.discussion = learn.make_discussion(self.users[0]) if posts else None
         self.activity = learn.make_activity_type(qualifying=True, xp=3)
 
     def act(self, learn: Learn, dice: random.Random, user: UUID, key: str) -> Any:
@@ -54,9 +54,10 @@ class Place:
             lambda: learn.record_activity(user, self.activity, "page", str(dice.randrange(9)), key=key),
             lambda: learn.submit_level_attempt(user, dice.choice(self.challenges), 1, key=key),
             lambda: learn.enroll_in_course(user, dice.choice(self.courses), key=key),
-            lambda: learn.post_reply(user, self.discussion, "So.", key=key),
             lambda: learn.grant_achievement(user, "never-quit", key=key),
         ]
+        if self.discussion is not None:
+            acts.append(lambda: learn.post_reply(user, self.discussion, "So.", key=key))
         return dice.choice(acts)()
 
 
@@ -128,22 +129,15 @@ class Payer:
 @contextmanager
 def acting(payers: list[Payer]) -> Iterator[None]:
     """All of them act, at the same time, until the block ends."""
-    done = threading.Event()
 
-    def live(payer: Payer) -> None:
-        while not done.is_set():
+    def live(payer: Payer, over: threading.Event) -> None:
+        while not over.is_set():
             payer.act()
-            done.wait(0.01)  # learners think
+            over.wait(0.01)  # learners think
         payer.close()
 
-    with ThreadPoolExecutor(len(payers)) as pool:
-        living = [pool.submit(live, payer) for payer in payers]
-        try:
-            yield
-        finally:
-            done.set()
-        for each in living:
-            each.result(PATIENCE)
+    with meanwhile([partial(live, payer) for payer in payers]):
+        yield
 
 
 def have_called(payers: list[Payer], each: int = 5) -> None:

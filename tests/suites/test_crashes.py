@@ -26,7 +26,7 @@ import pytest
 from tests.client import Learn
 from tests.clusters import Cluster, copy_of, discard, give, make_folder, running
 from tests.suites.conftest import Amount, Tell
-from tests.suites.payers import Payer, Place, settle
+from tests.suites.payers import Payer, Place, acting, settle
 from tests.waiting import wait_until
 
 CLIENTS = 8
@@ -84,20 +84,10 @@ def test_a_server_is_killed_under_eight_clients(cluster: Cluster, amount: Amount
     payers = payers_of(cluster, CLIENTS, seed)
     ways = ["all processes", "one process", "at once"]
     for number in range(rounds):
-        done = threading.Event()
-
-        def live(payer: Payer, done: threading.Event = done) -> None:
-            while not done.is_set():
-                payer.act()
-
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            living = [pool.submit(live, payer) for payer in payers]
+        with acting(payers):
             time.sleep(dice.uniform(0.05, 0.4))
             kill(cluster, dice, ways[number % 3])
             time.sleep(dice.uniform(0.0, 0.2))
-            done.set()
-            for each in living:
-                each.result(120)
         with client(cluster) as learn:
             settle(learn, payers)
     calls = sum(payer.calls for payer in payers)
