@@ -16,11 +16,11 @@ from tests.shards.conftest import SHARDS, Shards
 from toolkit.errors import DbtoolError
 from toolkit.output import Reporter
 from toolkit.project.layout import Project
-from toolkit.shards import check, setup, status
+from toolkit.shards import check, setup
 
 
 def test_status_shows_every_database(shards: Shards) -> None:
-    rows = status.status(shards.url())
+    rows = check.status(shards.url())
     assert [row["name"] for row in rows] == ["home", "shard1", "shard2", "shard3", "shard4"]
     assert [row["problem"] for row in rows] == [None] * 5
     assert sum(row["buckets"] for row in rows) == 64

@@ -22,7 +22,7 @@ from toolkit.errors import DbtoolError, UsageProblem
 from toolkit.history import migrations
 from toolkit.output import Reporter
 from toolkit.project.layout import Project
-from toolkit.shards import check, moving, setup, status
+from toolkit.shards import check, moving, setup
 from toolkit.shards.cluster import release_of
 
 MEMBERS = ("home", "one", "two")
@@ -303,8 +303,8 @@ class Town:
         """Which database is at which release."""
         new = self.number + 1
         found = [new if self.stage > place else self.number for place in (1, 2, 3, 4)]
-        rows = status.status(self.shards.url())  # home, shard1, shard2
-        proxy = status.of_proxy(self.shards.url())
+        rows = check.status(self.shards.url())  # home, shard1, shard2
+        proxy = check.of_proxy(self.shards.url())
         assert [*(row["migration"] for row in rows), proxy["migration"]] == found
         late = [
             name

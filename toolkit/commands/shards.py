@@ -67,7 +67,7 @@ def status(context: Context) -> None:
 
     Exit code 6 when a database does not answer, or is at another release than home.
     """
-    from ..shards.status import of_proxy, status
+    from ..shards.check import of_proxy, status
 
     rows, proxy = status(context.target.url), of_proxy(context.target.url)
     context.answer = {"databases": rows, "proxy": proxy}

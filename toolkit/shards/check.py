@@ -1,15 +1,17 @@
-"""Whether the databases of a cluster agree on who is where, by which names, and are of one release."""
+"""How the databases of a cluster are, and whether they agree: on who is where, on names, on one release."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+from ..errors import DbtoolError
 from ..live import verify as live
 from ..project.layout import Project
 from ..sql.execute import denials, pin
-from .cluster import members, proxy_release, reach, release_of
-from .status import behind
+from . import content
+from .cluster import ClusterMember, home_of, members, proxy_release, reach, release_of
 
 _LEARNERS = """
 select u.id::text, uuid_hash(u.id) & %s,
@@ -18,6 +20,11 @@ select u.id::text, uuid_hash(u.id) & %s,
 """
 _PENDING = "select user_id::text from learn_shard.claims union select user_id::text from learn_shard.forwards"
 
+_OF_EACH = """
+select (select count(*) from learn.users),
+       (select count(*) from learn_shard.forwards) + (select count(*) from learn_shard.claims)
+"""
+_BUCKETS = "select shard, count(*) from learn_proxy.buckets group by shard"
 _OURS = ("a_shard_", "z_shard_", "a_mover_")
 _STEPS = ("increment: 1 became 1024",)
 
@@ -83,3 +90,46 @@ def verify(proxy_url: str) -> list[str]:
         elif home[user] != there[user]:
             findings.append(f"learner {user} has other names in the directory than on the shard")
     return findings
+
+
+def status(proxy_url: str) -> list[dict[str, Any]]:
+    """A row for each database; `problem` says what is wrong with one, None when nothing is."""
+    with reach(proxy_url) as proxy:
+        found = members(proxy, proxy_url)
+        buckets: dict[int, int] = dict(proxy.execute(_BUCKETS).fetchall())
+    return [_of(each, home_of(found), buckets.get(each.number, 0)) for each in found]
+
+
+def of_proxy(proxy_url: str) -> dict[str, Any]:
+    """The release that the proxy's functions are of; `problem` where home has another."""
+    with reach(proxy_url) as proxy:
+        migration = proxy_release(proxy)
+        with home_of(members(proxy, proxy_url)).open() as home:
+            return {"migration": migration, "problem": behind(migration, release_of(home))}
+
+
+def behind(migration: int | None, home: int) -> str | None:
+    """What is wrong with a release beside home's."""
+    if migration == home:
+        return None
+    at = "an earlier release" if migration is None else f"migration {migration}"
+    return f"{at}, home is at {home}: run `dbtool shards migrate`"
+
+
+def _of(each: ClusterMember, home: ClusterMember, buckets: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"number": each.number, "name": each.name, "place": each.place}
+    row |= {"buckets": buckets, "learners": None, "migration": None, "waiting": None, "lag": None}
+    try:
+        with each.open() as connection:
+            row["migration"] = release_of(connection)
+            row["learners"], row["waiting"] = connection.execute(_OF_EACH).fetchone() or ()
+            if each.is_home:
+                return {**row, "problem": None}
+            with home.open() as other:
+                lag = content.lag(other, connection, content.slot_of(other, each))
+                late = behind(row["migration"], release_of(other))
+    except DbtoolError as error:
+        return {**row, "problem": error.message}
+    shown = f"{lag.bytes} bytes, version {lag.applied} of {lag.published}"
+    problem = "no replication slot on home" if lag.bytes is None else late
+    return {**row, "lag": shown, "lag_bytes": lag.bytes, "is_current": lag.is_current, "problem": problem}
