@@ -103,13 +103,14 @@ def write(learn: Learn, dice: random.Random, users: list[UUID], lessons: list[in
 
 
 @pytest.mark.parametrize("scheduled", [True, False])
-def test_every_answer_is_the_recount_of_its_snapshot(fresh: FreshDatabase, scheduled: bool) -> None:
+def test_every_answer_is_the_recount_of_its_snapshot(
+    fresh: FreshDatabase, learn: Learn, scheduled: bool
+) -> None:
     """Boards are merged by a scheduler or, a little by each that commits, by the writers."""
-    with client(fresh) as learn:
-        if not scheduled:
-            learn.set_setting("leaderboard_gains_waiting", 60)
-        users = crowd(learn, 4000)[:150]
-        lessons = [learn.make_lesson(0, xp_reward=n).id for n in range(10)]
+    if not scheduled:
+        learn.set_setting("leaderboard_gains_waiting", 60)
+    users = crowd(learn, 4000)[:150]
+    lessons = [learn.make_lesson(0, xp_reward=n).id for n in range(10)]
     done = threading.Event()
     checks: list[Any] = []
 
@@ -146,16 +147,14 @@ def test_every_answer_is_the_recount_of_its_snapshot(fresh: FreshDatabase, sched
         assert min(future.result() for future in readers) >= 5
         refreshing.result()
     assert checks == []
-    with client(fresh) as learn:
-        assert learn.value("select count(*) from learn_internal.board_gains") < 600
-        learn.refresh_leaderboard()
-        assert learn.tuples("select * from learn_internal.board_gains") == []
+    assert learn.value("select count(*) from learn_internal.board_gains") < 600
+    learn.refresh_leaderboard()
+    assert learn.tuples("select * from learn_internal.board_gains") == []
 
 
-def test_who_finds_too_much_waiting_waits_for_no_merge(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        users = [learn.register_user(f"user-{number}") for number in range(20)]
-        learn.set_setting("leaderboard_gains_waiting", 0)
+def test_who_finds_too_much_waiting_waits_for_no_merge(fresh: FreshDatabase, learn: Learn) -> None:
+    users = [learn.register_user(f"user-{number}") for number in range(20)]
+    learn.set_setting("leaderboard_gains_waiting", 0)
     with session(fresh) as merging, client(fresh) as learn:
         learn.award_xp(users[0], 5)
         merging.step(lambda one: one.run("select learn_internal.try_merge_boards()")).result(30)
@@ -170,10 +169,9 @@ def test_who_finds_too_much_waiting_waits_for_no_merge(fresh: FreshDatabase) -> 
         assert {learn.value("select learn.user_rank(%s)", [user]) for user in users} == {1, 2}
 
 
-def test_nobody_waits_for_a_merge_that_is_not_over(fresh: FreshDatabase) -> None:
+def test_nobody_waits_for_a_merge_that_is_not_over(fresh: FreshDatabase, learn: Learn) -> None:
     """One transaction merges and stays open: others earn, read and are right; a refresh waits for it."""
-    with client(fresh) as learn:
-        first, second = learn.register_user("first"), learn.register_user("second")
+    first, second = learn.register_user("first"), learn.register_user("second")
     with session(fresh) as merging, client(fresh) as learn, session(fresh) as refreshing:
         merging.step(lambda one: one.award_xp(first, 30)).result(PATIENCE)
         merging.step(lambda one: one.run("select learn_internal.try_merge_boards()")).result(30)
@@ -197,10 +195,11 @@ def test_nobody_waits_for_a_merge_that_is_not_over(fresh: FreshDatabase) -> None
         ]
 
 
-def test_a_long_transaction_merges_at_its_end_and_keeps_nobody_from_merging(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        crowd(learn, 200)
-        other = learn.register_user("other")
+def test_a_long_transaction_merges_at_its_end_and_keeps_nobody_from_merging(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
+    crowd(learn, 200)
+    other = learn.register_user("other")
     with session(fresh) as loading, client(fresh) as learn:
         loading.step(
             lambda one: one.run(
@@ -219,20 +218,19 @@ def test_a_long_transaction_merges_at_its_end_and_keeps_nobody_from_merging(fres
         assert learn.value("select learn.user_rank(%s)", [other]) == 201
 
 
-def test_a_refresh_that_is_killed_leaves_everything_to_the_next(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        users = crowd(learn, 2500)
-        learn.refresh_leaderboard()
-        for user in users[:50]:
-            learn.award_xp(user, 70)
-        learn.run("update learn.users set is_active = false where id = %s", [users[60]])
-        expected = learn.tuples("select * from learn.leaderboard(p_limit => 100)")
-        doomed = connect(fresh)
-        doomed.award_xp(users[70], 10_000)
-        doomed.run("select learn.refresh_leaderboard()")  # done, and not committed
-        learn.run("select pg_terminate_backend(%s, 60000)", [doomed.connection.info.backend_pid])
-        doomed.connection.close()
-        assert learn.tuples("select * from learn.leaderboard(p_limit => 100)") == expected
-        learn.refresh_leaderboard()
-        assert learn.tuples("select * from learn_internal.board_gains") == []
-        assert learn.tuples("select * from learn.leaderboard(p_limit => 100)") == expected
+def test_a_refresh_that_is_killed_leaves_everything_to_the_next(fresh: FreshDatabase, learn: Learn) -> None:
+    users = crowd(learn, 2500)
+    learn.refresh_leaderboard()
+    for user in users[:50]:
+        learn.award_xp(user, 70)
+    learn.run("update learn.users set is_active = false where id = %s", [users[60]])
+    expected = learn.tuples("select * from learn.leaderboard(p_limit => 100)")
+    doomed = connect(fresh)
+    doomed.award_xp(users[70], 10_000)
+    doomed.run("select learn.refresh_leaderboard()")  # done, and not committed
+    learn.run("select pg_terminate_backend(%s, 60000)", [doomed.connection.info.backend_pid])
+    doomed.connection.close()
+    assert learn.tuples("select * from learn.leaderboard(p_limit => 100)") == expected
+    learn.refresh_leaderboard()
+    assert learn.tuples("select * from learn_internal.board_gains") == []
+    assert learn.tuples("select * from learn.leaderboard(p_limit => 100)") == expected

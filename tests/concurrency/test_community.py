@@ -10,18 +10,17 @@ import pytest
 
 from tests.client import Learn
 from tests.community.helpers import discussion, posts, reply
-from tests.concurrency.sessions import Task, client, interleave, race
+from tests.concurrency.sessions import Task, interleave, race
 from tests.conftest import FreshDatabase
 
 CONNECTIONS = 16
 
 
-def test_sixteen_voters_at_once_are_all_counted(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        author = learn.make_user()
-        voters = [learn.make_user() for _ in range(CONNECTIONS)]
-        number = learn.make_discussion(author)
-        answer = learn.make_reply(author, number)
+def test_sixteen_voters_at_once_are_all_counted(fresh: FreshDatabase, learn: Learn) -> None:
+    author = learn.make_user()
+    voters = [learn.make_user() for _ in range(CONNECTIONS)]
+    number = learn.make_discussion(author)
+    answer = learn.make_reply(author, number)
 
     def vote(index: int) -> Task[object]:
         def run(learn: Learn) -> object:
@@ -37,31 +36,27 @@ def test_sixteen_voters_at_once_are_all_counted(fresh: FreshDatabase) -> None:
 
     outcomes = race(fresh, [vote(index) for index in range(CONNECTIONS)])
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        assert discussion(learn, number) == (1, 8, 8, False)
-        assert reply(learn, answer)[2:] == (0, 12)
+    assert discussion(learn, number) == (1, 8, 8, False)
+    assert reply(learn, answer)[2:] == (0, 12)
 
 
-def test_one_voter_at_sixteen_connections_has_one_vote_or_none(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        author, voter = learn.make_user(), learn.make_user()
-        number = learn.make_discussion(author)
+def test_one_voter_at_sixteen_connections_has_one_vote_or_none(fresh: FreshDatabase, learn: Learn) -> None:
+    author, voter = learn.make_user(), learn.make_user()
+    number = learn.make_discussion(author)
     outcomes = race(fresh, [lambda learn: learn.vote(voter, discussion=number)] * (CONNECTIONS - 1))
     assert {outcome.sqlstate for outcome in outcomes} == {None}
     told = [outcome.result.unlocked["vote"] for outcome in outcomes]
     assert (told.count("upvote"), told.count(None)) == (8, 7)
-    with client(fresh) as learn:
-        assert discussion(learn, number) == (0, 1, 0, False)
+    assert discussion(learn, number) == (0, 1, 0, False)
 
 
-def test_two_users_who_accept_each_others_replies_do_not_deadlock(fresh: FreshDatabase) -> None:
+def test_two_users_who_accept_each_others_replies_do_not_deadlock(fresh: FreshDatabase, learn: Learn) -> None:
     """Each call concerns the stats rows of both users."""
-    with client(fresh) as learn:
-        users = [learn.make_user() for _ in range(2)]
-        pairs = [
-            [learn.make_reply(other, learn.make_discussion(one)) for one, other in (users, reversed(users))]
-            for _ in range(40)
-        ]
+    users = [learn.make_user() for _ in range(2)]
+    pairs = [
+        [learn.make_reply(other, learn.make_discussion(one)) for one, other in (users, reversed(users))]
+        for _ in range(40)
+    ]
 
     def accept(index: int) -> Task[object]:
         def run(learn: Learn) -> object:
@@ -71,16 +66,14 @@ def test_two_users_who_accept_each_others_replies_do_not_deadlock(fresh: FreshDa
 
     outcomes = race(fresh, [accept(0), accept(1), accept(0), accept(1)])
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        assert [learn.metric(user, "solutions_accepted") for user in users] == [40, 40]
+    assert [learn.metric(user, "solutions_accepted") for user in users] == [40, 40]
 
 
-def test_two_acceptances_that_overlap_wait_for_each_other(fresh: FreshDatabase) -> None:
+def test_two_acceptances_that_overlap_wait_for_each_other(fresh: FreshDatabase, learn: Learn) -> None:
     """The first has locked both users when the second begins."""
-    with client(fresh) as learn:
-        one, other = (learn.make_user() for _ in range(2))
-        mine = learn.make_reply(other, learn.make_discussion(one))
-        theirs = learn.make_reply(one, learn.make_discussion(other))
+    one, other = (learn.make_user() for _ in range(2))
+    mine = learn.make_reply(other, learn.make_discussion(one))
+    theirs = learn.make_reply(one, learn.make_discussion(other))
     for first, second in (
         ((one, mine), (other, theirs)),
         ((other, theirs), (one, mine)),
@@ -93,34 +86,32 @@ def test_two_acceptances_that_overlap_wait_for_each_other(fresh: FreshDatabase) 
         assert codes == (None, None)
 
 
-def test_of_replies_accepted_at_once_one_is_the_solution(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        asker = learn.make_user()
-        helpers = [learn.make_user() for _ in range(8)]
-        number = learn.make_discussion(asker)
-        answers = [learn.make_reply(helper, number) for helper in helpers]
+def test_of_replies_accepted_at_once_one_is_the_solution(fresh: FreshDatabase, learn: Learn) -> None:
+    asker = learn.make_user()
+    helpers = [learn.make_user() for _ in range(8)]
+    number = learn.make_discussion(asker)
+    answers = [learn.make_reply(helper, number) for helper in helpers]
 
     def accept(answer: int) -> Task[object]:
         return lambda learn: learn.accept_solution(asker, answer)
 
     outcomes = race(fresh, [accept(answer) for answer in answers], rounds=3)
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        assert discussion(learn, number) == (8, 0, 0, True)
-        assert learn.value("select count(*) from learn.replies where is_solution") == 1
-        for helper, answer in zip(helpers, answers, strict=True):
-            assert posts(learn, helper)[1:] == [("solution_accepted", str(answer))]
+    assert discussion(learn, number) == (8, 0, 0, True)
+    assert learn.value("select count(*) from learn.replies where is_solution") == 1
+    for helper, answer in zip(helpers, answers, strict=True):
+        assert posts(learn, helper)[1:] == [("solution_accepted", str(answer))]
 
 
 def test_a_moderator_and_the_asker_who_accept_different_replies_do_not_deadlock(
     fresh: FreshDatabase,
+    learn: Learn,
 ) -> None:
-    with client(fresh) as learn:
-        users = [learn.make_user() for _ in range(3)]
-        asker, moderator, helper = users
-        learn.run("update learn.users set role = 'moderator' where id = %s", [moderator])
-        number = learn.make_discussion(asker)
-        answers = [learn.make_reply(user, number) for user in (helper, asker)]
+    users = [learn.make_user() for _ in range(3)]
+    asker, moderator, helper = users
+    learn.run("update learn.users set role = 'moderator' where id = %s", [moderator])
+    number = learn.make_discussion(asker)
+    answers = [learn.make_reply(user, number) for user in (helper, asker)]
 
     def turn(user: UUID, order: list[int]) -> Task[object]:
         def run(learn: Learn) -> object:
@@ -154,32 +145,33 @@ def bulk_votes(voters: list[UUID], discussions: list[int], replies: list[int]) -
     return run
 
 
-def test_statements_over_many_votes_in_opposite_order_do_not_deadlock(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        author = learn.make_user()
-        voters = [learn.make_user() for _ in range(12)]
-        discussions = [learn.make_discussion(author) for _ in range(12)]
-        replies = [learn.make_reply(author, number) for number in discussions]
+def test_statements_over_many_votes_in_opposite_order_do_not_deadlock(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
+    author = learn.make_user()
+    voters = [learn.make_user() for _ in range(12)]
+    discussions = [learn.make_discussion(author) for _ in range(12)]
+    replies = [learn.make_reply(author, number) for number in discussions]
     tasks = [
         bulk_votes(voters[:4], discussions, replies),
         bulk_votes(voters[4:8], discussions[::-1], replies[::-1]),
         bulk_votes(voters[8:], replies=replies, discussions=discussions[::-1]),
     ]
     assert {outcome.sqlstate for outcome in race(fresh, tasks, rounds=6)} == {None}
-    with client(fresh) as learn:
-        assert {discussion(learn, number) for number in discussions} == {(1, 0, 0, False)}
+    assert {discussion(learn, number) for number in discussions} == {(1, 0, 0, False)}
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_everybody_does_everything_in_the_same_discussions(fresh: FreshDatabase, seed: int) -> None:
+def test_everybody_does_everything_in_the_same_discussions(
+    fresh: FreshDatabase, learn: Learn, seed: int
+) -> None:
     """Posting, answering, voting, accepting, editing, deleting: what is gone is LX003, nothing worse."""
-    with client(fresh) as learn:
-        users = [learn.make_user() for _ in range(6)]
-        learn.run("update learn.users set role = 'moderator' where id = any (%s)", [users])
-        for user in users[:3]:
-            number = learn.make_discussion(user)
-            for other in users:
-                learn.make_reply(other, number)
+    users = [learn.make_user() for _ in range(6)]
+    learn.run("update learn.users set role = 'moderator' where id = any (%s)", [users])
+    for user in users[:3]:
+        number = learn.make_discussion(user)
+        for other in users:
+            learn.make_reply(other, number)
 
     def act(index: int) -> Task[object]:
         def run(learn: Learn) -> object:
@@ -237,11 +229,10 @@ def test_everybody_does_everything_in_the_same_discussions(fresh: FreshDatabase,
     assert {outcome.sqlstate for outcome in outcomes} == {None}
 
 
-def test_who_answers_a_reply_that_is_being_deleted_is_told_so(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        author, other = learn.make_user(), learn.make_user()
-        number = learn.make_discussion(author)
-        answers = [learn.make_reply(author, number) for _ in range(2)]
+def test_who_answers_a_reply_that_is_being_deleted_is_told_so(fresh: FreshDatabase, learn: Learn) -> None:
+    author, other = learn.make_user(), learn.make_user()
+    number = learn.make_discussion(author)
+    answers = [learn.make_reply(author, number) for _ in range(2)]
     codes = interleave(
         fresh,
         lambda learn: learn.delete_reply(author, answers[0]),
@@ -262,25 +253,22 @@ def test_who_answers_a_reply_that_is_being_deleted_is_told_so(fresh: FreshDataba
     assert codes == (None, "LX003")
 
 
-def test_a_vote_and_the_deletion_of_its_voter_or_author_add_up(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        author, helper, voter = (learn.make_user() for _ in range(3))
-        number = learn.make_discussion(author)
-        answer = learn.make_reply(helper, number)
-        learn.vote(voter, discussion=number)
-        learn.vote(helper, discussion=number)
+def test_a_vote_and_the_deletion_of_its_voter_or_author_add_up(fresh: FreshDatabase, learn: Learn) -> None:
+    author, helper, voter = (learn.make_user() for _ in range(3))
+    number = learn.make_discussion(author)
+    answer = learn.make_reply(helper, number)
+    learn.vote(voter, discussion=number)
+    learn.vote(helper, discussion=number)
 
     def delete(user: UUID) -> Task[object]:
         return lambda learn: learn.run("select learn.erase_user(%s, 'delete')", [user])
 
     codes = interleave(fresh, delete(voter), lambda learn: learn.vote(helper, "downvote", discussion=number))
     assert codes == (None, None)
-    with client(fresh) as learn:
-        assert discussion(learn, number) == (1, 0, 1, False)
+    assert discussion(learn, number) == (1, 0, 1, False)
     codes = interleave(fresh, delete(helper), lambda learn: learn.vote(author, reply=answer))
     assert codes == (None, "LX003")
-    with client(fresh) as learn:
-        assert discussion(learn, number) == (0, 0, 0, False)
+    assert discussion(learn, number) == (0, 0, 0, False)
 
 
 def reply_and_vote(learn: Learn, user: UUID, number: int) -> None:
@@ -293,19 +281,20 @@ def reply_and_vote(learn: Learn, user: UUID, number: int) -> None:
             raise
 
 
-def test_users_are_deleted_at_once_who_took_part_in_what_goes_with_each_other(fresh: FreshDatabase) -> None:
+def test_users_are_deleted_at_once_who_took_part_in_what_goes_with_each_other(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
     """Each has posted and voted in what goes with the others, and the others post and vote there too."""
-    with client(fresh) as learn:
-        users = [learn.make_user() for _ in range(8)]
-        numbers = [learn.make_discussion(user) for user in users]
-        for number in numbers:
-            for user in users:
-                learn.make_reply(user, number)
-                learn.vote(learn.make_user(), discussion=number)
+    users = [learn.make_user() for _ in range(8)]
+    numbers = [learn.make_discussion(user) for user in users]
+    for number in numbers:
         for user in users:
-            for number, author in zip(numbers, users, strict=True):
-                if user != author:
-                    learn.vote(user, discussion=number)
+            learn.make_reply(user, number)
+            learn.vote(learn.make_user(), discussion=number)
+    for user in users:
+        for number, author in zip(numbers, users, strict=True):
+            if user != author:
+                learn.vote(user, discussion=number)
 
     def delete(user: UUID) -> Task[object]:
         return lambda learn: learn.run("select learn.erase_user(%s, 'delete')", [user])
@@ -321,16 +310,14 @@ def test_users_are_deleted_at_once_who_took_part_in_what_goes_with_each_other(fr
     gone, stay = users[:6], users[6:]
     outcomes = race(fresh, [*(delete(user) for user in gone), *(act(user) for user in stay)])
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        kept = learn.tuples("select author_id, reply_count from learn.discussions order by id")
-        assert kept == [(user, 6) for user in stay]
+    kept = learn.tuples("select author_id, reply_count from learn.discussions order by id")
+    assert kept == [(user, 6) for user in stay]
 
 
-def test_a_rebuild_while_people_post_and_vote_changes_nothing(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        author = learn.make_user()
-        users = [learn.make_user() for _ in range(4)]
-        numbers = [learn.make_discussion(author) for _ in range(3)]
+def test_a_rebuild_while_people_post_and_vote_changes_nothing(fresh: FreshDatabase, learn: Learn) -> None:
+    author = learn.make_user()
+    users = [learn.make_user() for _ in range(4)]
+    numbers = [learn.make_discussion(author) for _ in range(3)]
 
     def act(user: UUID) -> Task[object]:
         def run(learn: Learn) -> object:
@@ -344,5 +331,4 @@ def test_a_rebuild_while_people_post_and_vote_changes_nothing(fresh: FreshDataba
     tasks: list[Task[object]] = [*(act(user) for user in users), lambda learn: learn.rebuild_whoever()]
     outcomes = race(fresh, tasks)
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        assert {discussion(learn, number) for number in numbers} == {(12, 4, 0, False)}
+    assert {discussion(learn, number) for number in numbers} == {(12, 4, 0, False)}

@@ -13,7 +13,7 @@ import pytest
 from tests.client import Learn, Lesson, Path, Track
 from tests.concurrency.overlaps import Kept, flip, overlap, run
 from tests.concurrency.overlaps import kept as kept
-from tests.concurrency.sessions import Task, client, pair, race
+from tests.concurrency.sessions import Task, pair, race
 from tests.conftest import FreshDatabase
 
 
@@ -184,13 +184,12 @@ def solve(learn: Learn, user: UUID, lesson: Lesson) -> None:
         raise UnpublishedError from error
 
 
-def test_editors_and_learners_in_a_free_race_leave_nothing_wrong(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        lessons = [learn.make_lesson(number % 2) for number in range(6)]
-        tracks = [learn.make_track(*lessons[:3]), learn.make_track(*lessons[2:])]
-        spare = learn.make_track()
-        learn.make_path(*tracks, spare)
-        users = [learn.make_user() for _ in range(6)]
+def test_editors_and_learners_in_a_free_race_leave_nothing_wrong(fresh: FreshDatabase, learn: Learn) -> None:
+    lessons = [learn.make_lesson(number % 2) for number in range(6)]
+    tracks = [learn.make_track(*lessons[:3]), learn.make_track(*lessons[2:])]
+    spare = learn.make_track()
+    learn.make_path(*tracks, spare)
+    users = [learn.make_user() for _ in range(6)]
 
     def study(user: UUID) -> Task[object]:
         def run(learn: Learn) -> object:
@@ -221,7 +220,7 @@ def test_editors_and_learners_in_a_free_race_leave_nothing_wrong(fresh: FreshDat
     assert {outcome.sqlstate for outcome in outcomes} == {None}
 
 
-def test_what_was_approved_is_what_is_published(fresh: FreshDatabase) -> None:
+def test_what_was_approved_is_what_is_published(fresh: FreshDatabase, learn: Learn) -> None:
     """Somebody publishes a draft in the moment in which somebody else changes it."""
 
     def save(title: str) -> Task[object]:
@@ -230,15 +229,14 @@ def test_what_was_approved_is_what_is_published(fresh: FreshDatabase) -> None:
     def publish(learn: Learn) -> object:
         return learn.publish_content("courses", {"slug": "joins"})
 
-    with client(fresh) as learn:
-        learn.set_setting("content_needs_review", True)
-        save("Joins")(learn)
-        for name, step in (("ada", "submit"), ("bob", "approve")):
-            learn.run("select set_config('learn.acting_user', %s, false)", [name])
-            learn.review_content("courses", {"slug": "joins"}, step)
-        with pair(fresh) as both:
-            assert both.interleave(save("Something else"), publish) == (None, "LX007")
-        save("Joins")(learn)  # which is approved
-        with pair(fresh) as both:
-            assert both.interleave(publish, save("Something else")) == (None, "LX010")
-        assert learn.tuples("select title, is_published from learn.courses") == [("Joins", True)]
+    learn.set_setting("content_needs_review", True)
+    save("Joins")(learn)
+    for name, step in (("ada", "submit"), ("bob", "approve")):
+        learn.run("select set_config('learn.acting_user', %s, false)", [name])
+        learn.review_content("courses", {"slug": "joins"}, step)
+    with pair(fresh) as both:
+        assert both.interleave(save("Something else"), publish) == (None, "LX007")
+    save("Joins")(learn)  # which is approved
+    with pair(fresh) as both:
+        assert both.interleave(publish, save("Something else")) == (None, "LX010")
+    assert learn.tuples("select title, is_published from learn.courses") == [("Joins", True)]

@@ -14,7 +14,7 @@ import pytest
 from tests.client import Course, CourseLevel, Learn, Lesson, Track
 from tests.concurrency.overlaps import Kept, flip, overlap, run
 from tests.concurrency.overlaps import kept as kept
-from tests.concurrency.sessions import Task, client, interleave, race
+from tests.concurrency.sessions import Task, interleave, race
 from tests.conftest import FreshDatabase
 
 CONNECTIONS = 16
@@ -25,19 +25,17 @@ CONNECTIONS = 16
 
 @pytest.mark.parametrize("repetition", range(3))
 def test_of_two_edges_that_make_a_cycle_together_one_is_refused(
-    fresh: FreshDatabase, repetition: int
+    fresh: FreshDatabase, learn: Learn, repetition: int
 ) -> None:
-    with client(fresh) as learn:
-        one, two, three = (learn.make_course() for _ in range(3))
-        learn.make_course_prerequisite(two, three)
+    one, two, three = (learn.make_course() for _ in range(3))
+    learn.make_course_prerequisite(two, three)
 
     def edge(course: Course, needs: Course) -> Task[object]:
         return lambda learn: learn.make_course_prerequisite(course, needs)
 
     codes = interleave(fresh, edge(one, two), edge(three, one))
     assert codes == (None, "LX012")
-    with client(fresh) as learn:
-        learn.run("delete from learn.course_prerequisites where course_id = %s", [one.id])
+    learn.run("delete from learn.course_prerequisites where course_id = %s", [one.id])
     outcomes = race(fresh, [edge(one, two), edge(three, one)] * 4)
     kinds = Counter(outcome.sqlstate for outcome in outcomes)
     assert set(kinds) <= {None, "LX012", "23505"}
@@ -47,18 +45,19 @@ def test_of_two_edges_that_make_a_cycle_together_one_is_refused(
 # ── one learner ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_sixteen_connections_of_one_learner_enrol_unlock_and_pay_once(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        user = learn.make_user()
-        track = learn.make_track()
-        course = learn.make_course(completion_xp=100, track=track)
-        levels = [learn.make_course_level(course) for _ in range(4)]
-        lessons = [
-            learn.make_lesson(0, level=level, difficulty=difficulty, xp_reward=10)
-            for level in levels
-            for difficulty in ("easy", "medium", "hard")
-        ]
-        other = learn.make_course(2)
+def test_sixteen_connections_of_one_learner_enrol_unlock_and_pay_once(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
+    user = learn.make_user()
+    track = learn.make_track()
+    course = learn.make_course(completion_xp=100, track=track)
+    levels = [learn.make_course_level(course) for _ in range(4)]
+    lessons = [
+        learn.make_lesson(0, level=level, difficulty=difficulty, xp_reward=10)
+        for level in levels
+        for difficulty in ("easy", "medium", "hard")
+    ]
+    other = learn.make_course(2)
 
     def study(number: int) -> Task[object]:
         def run(learn: Learn) -> object:
@@ -73,27 +72,25 @@ def test_sixteen_connections_of_one_learner_enrol_unlock_and_pay_once(fresh: Fre
 
     outcomes = race(fresh, [study(number) for number in range(CONNECTIONS)])
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        assert Counter(source for _, source, _ in learn.ledger(user)) == {
-            "lesson_completed": 14,
-            "course_completed": 1,
-            "track_completed": 1,
-        }
-        assert learn.stats(user).total_xp == 4 * (10 + 20 + 30) + 2 * 50 + 100 + 200
-        assert learn.unlocked_levels(user) == [(level.slug, True) for level in levels]
-        kinds = Counter(kind for kind, _, _ in learn.facts(user))
-        assert (kinds["course_enrolled"], kinds["level_completed"], kinds["course_completed"]) == (2, 4, 2)
-        assert learn.tuples(
-            "select completion_percentage, mastery_percentage, time_spent_seconds"
-            " from learn.user_course_progress where user_id = %s and course_id = %s",
-            [user, course.id],
-        ) == [(100, 100, 4 * CONNECTIONS)]
+    assert Counter(source for _, source, _ in learn.ledger(user)) == {
+        "lesson_completed": 14,
+        "course_completed": 1,
+        "track_completed": 1,
+    }
+    assert learn.stats(user).total_xp == 4 * (10 + 20 + 30) + 2 * 50 + 100 + 200
+    assert learn.unlocked_levels(user) == [(level.slug, True) for level in levels]
+    kinds = Counter(kind for kind, _, _ in learn.facts(user))
+    assert (kinds["course_enrolled"], kinds["level_completed"], kinds["course_completed"]) == (2, 4, 2)
+    assert learn.tuples(
+        "select completion_percentage, mastery_percentage, time_spent_seconds"
+        " from learn.user_course_progress where user_id = %s and course_id = %s",
+        [user, course.id],
+    ) == [(100, 100, 4 * CONNECTIONS)]
 
 
-def test_one_of_many_enrolments_with_one_key_acts(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        user, course = learn.make_user(), learn.make_course()
-        learn.make_lesson(0, level=learn.make_course_level(course))
+def test_one_of_many_enrolments_with_one_key_acts(fresh: FreshDatabase, learn: Learn) -> None:
+    user, course = learn.make_user(), learn.make_course()
+    learn.make_lesson(0, level=learn.make_course_level(course))
     answers = [
         outcome.result
         for outcome in race(fresh, [lambda learn: learn.enroll_in_course(user, course, key="e")] * 8)
@@ -102,11 +99,12 @@ def test_one_of_many_enrolments_with_one_key_acts(fresh: FreshDatabase) -> None:
     assert len({repr(answer.unlocked) for answer in answers}) == 1
 
 
-def test_statements_that_start_and_complete_lock_their_learners_in_one_order(fresh: FreshDatabase) -> None:
+def test_statements_that_start_and_complete_lock_their_learners_in_one_order(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
     """One with times for the last learner first, one for all: neither is a victim."""
-    with client(fresh) as learn:
-        users = sorted(learn.make_user() for _ in range(10))
-        lessons = learn.lessons_of(learn.make_course(8))
+    users = sorted(learn.make_user() for _ in range(10))
+    lessons = learn.lessons_of(learn.make_course(8))
 
     def insert(number: int) -> Task[object]:
         def run(learn: Learn) -> object:
@@ -290,16 +288,15 @@ def test_a_learner_with_a_snapshot_before_the_edit_adds_up_or_is_told_to_retry(k
     assert wrong == {}
 
 
-def test_editors_and_learners_in_a_free_race_leave_nothing_wrong(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        track = learn.make_track()
-        course, flat = learn.make_course(track=track, completion_xp=5), learn.make_course(3)
-        levels = [learn.make_course_level(course) for _ in range(4)]
-        for level in levels:
-            for difficulty in ("easy", "hard"):
-                learn.make_lesson(0, level=level, difficulty=difficulty)
-        lessons = [*learn.lessons_of(course), *learn.lessons_of(flat)]
-        users = [learn.make_user() for _ in range(6)]
+def test_editors_and_learners_in_a_free_race_leave_nothing_wrong(fresh: FreshDatabase, learn: Learn) -> None:
+    track = learn.make_track()
+    course, flat = learn.make_course(track=track, completion_xp=5), learn.make_course(3)
+    levels = [learn.make_course_level(course) for _ in range(4)]
+    for level in levels:
+        for difficulty in ("easy", "hard"):
+            learn.make_lesson(0, level=level, difficulty=difficulty)
+    lessons = [*learn.lessons_of(course), *learn.lessons_of(flat)]
+    users = [learn.make_user() for _ in range(6)]
 
     class GoneError(Exception):
         pass

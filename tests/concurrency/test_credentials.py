@@ -21,9 +21,8 @@ def requests(fresh: FreshDatabase) -> int:
         return int(learn.value("select count(*) from learn.faucet_requests"))
 
 
-def test_many_users_who_ask_for_one_account_at_once_get_it_once(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        users = [learn.make_user() for _ in range(CONNECTIONS)]
+def test_many_users_who_ask_for_one_account_at_once_get_it_once(fresh: FreshDatabase, learn: Learn) -> None:
+    users = [learn.make_user() for _ in range(CONNECTIONS)]
 
     def ask(number: int) -> Task[AwardSummary]:
         return lambda learn: learn.request_faucet(users[number], "0.0.1")
@@ -33,9 +32,8 @@ def test_many_users_who_ask_for_one_account_at_once_get_it_once(fresh: FreshData
     assert requests(fresh) == 1
 
 
-def test_one_user_who_asks_many_times_at_once_gets_it_once(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        user = learn.make_user()
+def test_one_user_who_asks_many_times_at_once_gets_it_once(fresh: FreshDatabase, learn: Learn) -> None:
+    user = learn.make_user()
 
     def ask(number: int) -> Task[AwardSummary]:
         return lambda learn: learn.request_faucet(user, f"0.0.{number}")
@@ -45,9 +43,8 @@ def test_one_user_who_asks_many_times_at_once_gets_it_once(fresh: FreshDatabase)
     assert requests(fresh) == 1
 
 
-def test_the_second_of_two_for_one_account_waits_for_the_first(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        one, two = learn.make_user(), learn.make_user()
+def test_the_second_of_two_for_one_account_waits_for_the_first(fresh: FreshDatabase, learn: Learn) -> None:
+    one, two = learn.make_user(), learn.make_user()
     ask = (
         lambda learn: learn.request_faucet(one, "0.0.1"),
         lambda learn: learn.request_faucet(two, "0.0.1"),
@@ -58,11 +55,10 @@ def test_the_second_of_two_for_one_account_waits_for_the_first(fresh: FreshDatab
 @pytest.mark.parametrize("isolation", OTHER_LEVELS, ids=str)
 @pytest.mark.parametrize("same", ["user", "account"])
 def test_an_old_snapshot_does_not_get_round_the_limit(
-    fresh: FreshDatabase, isolation: psycopg.IsolationLevel, same: str
+    fresh: FreshDatabase, learn: Learn, isolation: psycopg.IsolationLevel, same: str
 ) -> None:
     """The second has looked before the first asked, and asks when the first has committed."""
-    with client(fresh) as learn:
-        one, two = learn.make_user(), learn.make_user()
+    one, two = learn.make_user(), learn.make_user()
     second = (one, "0.0.2") if same == "user" else (two, "0.0.1")
     with pair(fresh, isolation) as both:
         outcome = both.interleave(
@@ -73,10 +69,9 @@ def test_an_old_snapshot_does_not_get_round_the_limit(
     assert requests(fresh) == 1
 
 
-def test_one_of_many_bulk_statements_gets_through(fresh: FreshDatabase) -> None:
+def test_one_of_many_bulk_statements_gets_through(fresh: FreshDatabase, learn: Learn) -> None:
     """Statements over the same users and accounts, in opposite orders: they take turns."""
-    with client(fresh) as learn:
-        users = [learn.make_user() for _ in range(20)]
+    users = [learn.make_user() for _ in range(20)]
 
     def bulk(order: int) -> Task[int]:
         def run(learn: Learn) -> int:
@@ -95,10 +90,9 @@ def test_one_of_many_bulk_statements_gets_through(fresh: FreshDatabase) -> None:
     assert requests(fresh) == 20
 
 
-def test_a_certificate_is_issued_once_by_many(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        user, course = learn.make_user(), make_course(learn)
-        learn.set_setting("nft_minting_enabled", True)
+def test_a_certificate_is_issued_once_by_many(fresh: FreshDatabase, learn: Learn) -> None:
+    user, course = learn.make_user(), make_course(learn)
+    learn.set_setting("nft_minting_enabled", True)
 
     def complete(learn: Learn) -> str:
         with learn.connection.transaction():
@@ -106,14 +100,12 @@ def test_a_certificate_is_issued_once_by_many(fresh: FreshDatabase) -> None:
 
     outcomes = race(fresh, [complete] * CONNECTIONS)
     assert len({outcome.result for outcome in outcomes}) == 1
-    with client(fresh) as learn:
-        assert len(learn.certificates(user)) == 1
-        assert len(learn.outbox("nft_mint")) == 1
+    assert len(learn.certificates(user)) == 1
+    assert len(learn.outbox("nft_mint")) == 1
 
 
-def test_a_transaction_is_recorded_and_moved_once_by_many(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        user = learn.make_user()
+def test_a_transaction_is_recorded_and_moved_once_by_many(fresh: FreshDatabase, learn: Learn) -> None:
+    user = learn.make_user()
 
     def act(learn: Learn) -> tuple[int, bool]:
         number = learn.record_transaction(user, "t-1", "faucet", "5")
@@ -124,9 +116,8 @@ def test_a_transaction_is_recorded_and_moved_once_by_many(fresh: FreshDatabase) 
     assert Counter(outcome.result[1] for outcome in outcomes) == {True: 1, False: CONNECTIONS - 1}
 
 
-def test_a_certificate_is_minted_once_by_many(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        number = finish(learn, learn.make_user(), make_course(learn)).certificate_number
+def test_a_certificate_is_minted_once_by_many(fresh: FreshDatabase, learn: Learn) -> None:
+    number = finish(learn, learn.make_user(), make_course(learn)).certificate_number
 
     def mint(serial: int) -> Task[bool]:
         return lambda learn: learn.certificate_minted(number, "0.0.5", serial_number=serial)

@@ -15,37 +15,37 @@ from tests.waiting import PATIENCE
 ANSWER = "question_answered_correctly"
 
 
-def test_two_prerequisites_that_close_a_cycle_together_are_not_both_written(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        a, b, c = (learn.make_track() for _ in range(3))
-        learn.make_prerequisite(b, c)
-        assert interleave(
-            fresh,
-            lambda learn: learn.make_prerequisite(a, b),
-            lambda learn: learn.make_prerequisite(c, a),
-        ) == (None, "LX012")
-        assert learn.tuples(
-            "select track_id, prerequisite_track_id from learn.track_prerequisites order by 1"
-        ) == [
-            (a.id, b.id),
-            (b.id, c.id),
-        ]
+def test_two_prerequisites_that_close_a_cycle_together_are_not_both_written(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
+    a, b, c = (learn.make_track() for _ in range(3))
+    learn.make_prerequisite(b, c)
+    assert interleave(
+        fresh,
+        lambda learn: learn.make_prerequisite(a, b),
+        lambda learn: learn.make_prerequisite(c, a),
+    ) == (None, "LX012")
+    assert learn.tuples(
+        "select track_id, prerequisite_track_id from learn.track_prerequisites order by 1"
+    ) == [
+        (a.id, b.id),
+        (b.id, c.id),
+    ]
 
 
-def test_of_many_prerequisites_that_form_a_ring_one_is_refused(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        for _ in range(3):
-            tracks = [learn.make_track() for _ in range(6)]
+def test_of_many_prerequisites_that_form_a_ring_one_is_refused(fresh: FreshDatabase, learn: Learn) -> None:
+    for _ in range(3):
+        tracks = [learn.make_track() for _ in range(6)]
 
-            def link(number: int, tracks: list[Any] = tracks) -> Task[bool]:
-                def run(learn: Learn) -> bool:
-                    learn.make_prerequisite(tracks[number], tracks[(number + 1) % len(tracks)])
-                    return True
+        def link(number: int, tracks: list[Any] = tracks) -> Task[bool]:
+            def run(learn: Learn) -> bool:
+                learn.make_prerequisite(tracks[number], tracks[(number + 1) % len(tracks)])
+                return True
 
-                return run
+            return run
 
-            outcomes = race(fresh, [link(number) for number in range(len(tracks))])
-            assert sorted(str(outcome.sqlstate) for outcome in outcomes) == ["LX012"] + ["None"] * 5
+        outcomes = race(fresh, [link(number) for number in range(len(tracks))])
+        assert sorted(str(outcome.sqlstate) for outcome in outcomes) == ["LX012"] + ["None"] * 5
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,9 @@ def test_of_many_prerequisites_that_form_a_ring_one_is_refused(fresh: FreshDatab
     ids=["repeatable read", "serializable"],
 )
 def test_a_cycle_is_not_closed_from_an_old_snapshot(
-    fresh: FreshDatabase, isolation: psycopg.IsolationLevel
+    fresh: FreshDatabase, learn: Learn, isolation: psycopg.IsolationLevel
 ) -> None:
-    with client(fresh) as learn:
-        a, b = learn.make_track(), learn.make_track()
+    a, b = learn.make_track(), learn.make_track()
     with pair(fresh, isolation) as both:
         codes = both.interleave(
             lambda learn: learn.make_prerequisite(a, b), lambda learn: learn.make_prerequisite(b, a)
@@ -81,36 +80,34 @@ def answer(user: Any) -> Task[object]:
 @pytest.mark.parametrize("redefined_first", [True, False])
 @pytest.mark.parametrize("has_facts", [True, False])
 def test_facts_written_while_metrics_are_redefined_are_counted_once(
-    fresh: FreshDatabase, redefined_first: bool, has_facts: bool
+    fresh: FreshDatabase, learn: Learn, redefined_first: bool, has_facts: bool
 ) -> None:
-    with client(fresh) as learn:
-        user = learn.make_user()
-        if has_facts:
-            answer(user)(learn)
-        tasks = (redefine, answer(user)) if redefined_first else (answer(user), redefine)
-        assert interleave(fresh, *tasks) == (None, None)
-        counted = 1 + has_facts
-        assert learn.metric(user, "answers") == learn.metric(user, "correct_answers") == counted
+    user = learn.make_user()
+    if has_facts:
+        answer(user)(learn)
+    tasks = (redefine, answer(user)) if redefined_first else (answer(user), redefine)
+    assert interleave(fresh, *tasks) == (None, None)
+    counted = 1 + has_facts
+    assert learn.metric(user, "answers") == learn.metric(user, "correct_answers") == counted
 
 
 @pytest.mark.parametrize("redefined_first", [True, False])
 def test_a_user_who_signs_up_while_metrics_are_redefined_is_counted(
-    fresh: FreshDatabase, redefined_first: bool
+    fresh: FreshDatabase, learn: Learn, redefined_first: bool
 ) -> None:
-    with client(fresh) as learn:
-        learn.make_user("somebody")
+    learn.make_user("somebody")
 
-        def sign_up(learn: Learn) -> object:
-            return answer(learn.make_user("late"))(learn)
+    def sign_up(learn: Learn) -> object:
+        return answer(learn.make_user("late"))(learn)
 
-        def define(learn: Learn) -> object:
-            redefine(learn)
-            return learn.make_metric("user_registered", key="sign_ups")
+    def define(learn: Learn) -> object:
+        redefine(learn)
+        return learn.make_metric("user_registered", key="sign_ups")
 
-        tasks = (define, sign_up) if redefined_first else (sign_up, define)
-        assert interleave(fresh, *tasks) == (None, None)
-        late = learn.value("select id from learn.users where username = 'late'")
-        assert [learn.metric(late, key) for key in ("answers", "correct_answers", "sign_ups")] == [1, 1, 1]
+    tasks = (define, sign_up) if redefined_first else (sign_up, define)
+    assert interleave(fresh, *tasks) == (None, None)
+    late = learn.value("select id from learn.users where username = 'late'")
+    assert [learn.metric(late, key) for key in ("answers", "correct_answers", "sign_ups")] == [1, 1, 1]
 
 
 def test_facts_from_a_snapshot_before_the_redefinition_are_counted_or_retried(fresh: FreshDatabase) -> None:
@@ -122,9 +119,8 @@ def test_facts_from_a_snapshot_before_the_redefinition_are_counted_or_retried(fr
         assert learn.metric(users[0], "answers") == (0 if code else 1)
 
 
-def test_metrics_redefined_in_a_free_race_count_every_fact(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        users = [learn.make_user() for _ in range(4)]
+def test_metrics_redefined_in_a_free_race_count_every_fact(fresh: FreshDatabase, learn: Learn) -> None:
+    users = [learn.make_user() for _ in range(4)]
 
     def define(learn: Learn) -> object:
         for number in range(6):
@@ -144,19 +140,17 @@ def test_metrics_redefined_in_a_free_race_count_every_fact(fresh: FreshDatabase)
 
     outcomes = race(fresh, [define, *(study(user) for user in users)])
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        assert {learn.metric(user, "correct_answers") for user in users} == {10}
+    assert {learn.metric(user, "correct_answers") for user in users} == {10}
 
 
 @pytest.mark.parametrize("backfilled_first", [True, False])
 def test_an_achievement_earned_during_its_backfill_is_earned_once(
-    fresh: FreshDatabase, backfilled_first: bool
+    fresh: FreshDatabase, learn: Learn, backfilled_first: bool
 ) -> None:
-    with client(fresh) as learn:
-        users = sorted(learn.make_user() for _ in range(3))
-        for user in users[:2]:
-            answer(user)(learn)
-        slug = learn.make_achievement({"metric": "correct_answers", "at_least": 1}, xp_reward=40)
+    users = sorted(learn.make_user() for _ in range(3))
+    for user in users[:2]:
+        answer(user)(learn)
+    slug = learn.make_achievement({"metric": "correct_answers", "at_least": 1}, xp_reward=40)
 
     with session(fresh) as one, session(fresh) as two:
         earned: Task[object] = answer(users[2])
@@ -165,27 +159,25 @@ def test_an_achievement_earned_during_its_backfill_is_earned_once(
         one.step(first).result(PATIENCE)
         pending = two.step(second)
         assert (one.commit(), pending.result(PATIENCE).sqlstate, two.commit()) == (None, None, None)
-    with client(fresh) as learn:
-        learn.backfill_achievement(slug)
-        for user in users:
-            assert [source for _, source, _ in learn.ledger(user)].count("achievement_earned") == 1
-            assert learn.badges(user).count(slug) == 1
+    learn.backfill_achievement(slug)
+    for user in users:
+        assert [source for _, source, _ in learn.ledger(user)].count("achievement_earned") == 1
+        assert learn.badges(user).count(slug) == 1
 
 
-def test_backfills_and_earners_in_a_free_race_pay_once(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        users = [learn.make_user() for _ in range(6)]
-        for user in users:
-            answer(user)(learn)
-        slug = learn.make_achievement(
-            {
-                "any": [
-                    {"metric": "correct_answers", "at_least": 1},
-                    {"metric": "correct_answers", "at_least": 2},
-                ]
-            },
-            xp_reward=40,
-        )
+def test_backfills_and_earners_in_a_free_race_pay_once(fresh: FreshDatabase, learn: Learn) -> None:
+    users = [learn.make_user() for _ in range(6)]
+    for user in users:
+        answer(user)(learn)
+    slug = learn.make_achievement(
+        {
+            "any": [
+                {"metric": "correct_answers", "at_least": 1},
+                {"metric": "correct_answers", "at_least": 2},
+            ]
+        },
+        xp_reward=40,
+    )
     outcomes = race(
         fresh,
         [
@@ -195,41 +187,36 @@ def test_backfills_and_earners_in_a_free_race_pay_once(fresh: FreshDatabase) -> 
         ],
     )
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        assert [learn.stats(user).total_xp for user in users] == [10 + 10 + 40] * len(users)
+    assert [learn.stats(user).total_xp for user in users] == [10 + 10 + 40] * len(users)
 
 
-def test_a_badge_revoked_while_it_is_backfilled_stays_revoked(fresh: FreshDatabase) -> None:
+def test_a_badge_revoked_while_it_is_backfilled_stays_revoked(fresh: FreshDatabase, learn: Learn) -> None:
     """The backfill has found the user deserving, and waits for the user's row, when the badge is revoked."""
-    with client(fresh) as learn:
-        user = learn.make_user()
-        answer(user)(learn)
-        slug = learn.make_achievement({"metric": "correct_answers", "at_least": 1}, xp_reward=40)
+    user = learn.make_user()
+    answer(user)(learn)
+    slug = learn.make_achievement({"metric": "correct_answers", "at_least": 1}, xp_reward=40)
 
     def grant_and_revoke(learn: Learn) -> object:
         learn.grant_achievement(user, slug)
         return learn.revoke_achievement(user, slug)
 
     assert interleave(fresh, grant_and_revoke, lambda learn: learn.backfill_achievement(slug)) == (None, None)
-    with client(fresh) as learn:
-        assert learn.badges(user) == ["welcome-aboard"]
-        assert learn.stats(user).total_xp == 10
+    assert learn.badges(user) == ["welcome-aboard"]
+    assert learn.stats(user).total_xp == 10
 
 
 @pytest.mark.parametrize("defined_first", [True, False])
 def test_an_achievement_defined_while_it_is_reached_is_no_damage(
-    fresh: FreshDatabase, defined_first: bool
+    fresh: FreshDatabase, learn: Learn, defined_first: bool
 ) -> None:
     """Who reaches it meanwhile either has it, or reached it before it was there: the backfill grants it."""
-    with client(fresh) as learn:
-        user = learn.make_user()
+    user = learn.make_user()
 
     def define(learn: Learn) -> object:
         return learn.make_achievement({"metric": "correct_answers", "at_least": 1}, slug="new")
 
     tasks = (define, answer(user)) if defined_first else (answer(user), define)
     assert interleave(fresh, *tasks) == (None, None)
-    with client(fresh) as learn:
-        assert learn.check_integrity() == []
-        learn.backfill_achievement("new")
-        assert learn.badges(user) == ["welcome-aboard", "new"]
+    assert learn.check_integrity() == []
+    learn.backfill_achievement("new")
+    assert learn.badges(user) == ["welcome-aboard", "new"]

@@ -27,7 +27,9 @@ def town_of(fresh: FreshDatabase, users: int) -> Town:
         return settle(learn, users)
 
 
-def test_sixty_of_sixty_learners_are_erased_while_they_and_others_go_on(fresh: FreshDatabase) -> None:
+def test_sixty_of_sixty_learners_are_erased_while_they_and_others_go_on(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
     town = town_of(fresh, 72)
     gone = town.users[:60]
     with busy(fresh, town), client(fresh) as learn:
@@ -35,9 +37,8 @@ def test_sixty_of_sixty_learners_are_erased_while_they_and_others_go_on(fresh: F
             delete(user)(learn)
     assert town.failures == []
     assert town.calls > 60
-    with client(fresh) as learn:
-        assert learn.value("select count(*) from learn.users where id = any (%s)", [gone]) == 0
-        assert learn.value("select count(*) from learn.user_stats where user_id = any (%s)", [gone]) == 0
+    assert learn.value("select count(*) from learn.users where id = any (%s)", [gone]) == 0
+    assert learn.value("select count(*) from learn.user_stats where user_id = any (%s)", [gone]) == 0
 
 
 def test_several_statements_erase_several_learners_each(fresh: FreshDatabase) -> None:
@@ -55,12 +56,13 @@ def test_several_statements_erase_several_learners_each(fresh: FreshDatabase) ->
     assert ({outcome.sqlstate for outcome in outcomes}, town.failures) == ({None}, [])
 
 
-def test_an_erasure_waits_for_a_transaction_with_a_second_call_to_come(fresh: FreshDatabase) -> None:
+def test_an_erasure_waits_for_a_transaction_with_a_second_call_to_come(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
     """The learner's transaction has the learner's lock and goes on to a discussion of theirs."""
-    with client(fresh) as learn:
-        user, other = learn.make_user(), learn.make_user()
-        number = learn.make_discussion(other)
-        learn.make_reply(user, number)
+    user, other = learn.make_user(), learn.make_user()
+    number = learn.make_discussion(other)
+    learn.make_reply(user, number)
     with session(fresh) as calling, session(fresh) as erasing:
         calling.step(lambda learn: learn.award_xp(user, 1)).result(PATIENCE)
         erased = erasing.step(delete(user))
@@ -70,10 +72,9 @@ def test_an_erasure_waits_for_a_transaction_with_a_second_call_to_come(fresh: Fr
         assert (erased.result(PATIENCE).sqlstate, erasing.commit()) == (None, None)
 
 
-def test_learners_do_not_queue_behind_an_erasure_that_waits(fresh: FreshDatabase) -> None:
+def test_learners_do_not_queue_behind_an_erasure_that_waits(fresh: FreshDatabase, learn: Learn) -> None:
     """A load is under way for longer than an erasure tries at a time: others go on beside it."""
-    with client(fresh) as learn:
-        loading, gone, other = (learn.make_user() for _ in range(3))
+    loading, gone, other = (learn.make_user() for _ in range(3))
     with session(fresh) as load, session(fresh) as erasing, client(fresh) as learn:
         load.step(lambda learn: learn.award_xp(loading, 1)).result(PATIENCE)
         erased = erasing.step(delete(gone))
@@ -86,16 +87,15 @@ def test_learners_do_not_queue_behind_an_erasure_that_waits(fresh: FreshDatabase
 
 
 @pytest.mark.no_integrity
-def test_rows_of_learners_are_deleted_while_they_go_on(fresh: FreshDatabase) -> None:
+def test_rows_of_learners_are_deleted_while_they_go_on(fresh: FreshDatabase, learn: Learn) -> None:
     """Whatever table they are in, a few learners at a time, by hand: what is untrue then is rebuilt."""
     town = town_of(fresh, 12)
-    with client(fresh) as learn:
-        tables = learn.tuples(
-            "select distinct c.conrelid::regclass::text from pg_constraint c"
-            " join pg_class t on t.oid = c.conrelid"
-            " where c.confrelid = 'learn.users'::regclass and t.relnamespace = 'learn'::regnamespace"
-            " and not t.relispartition and t.relname not in ('activity_log', 'xp_transactions', 'user_stats')"
-        )
+    tables = learn.tuples(
+        "select distinct c.conrelid::regclass::text from pg_constraint c"
+        " join pg_class t on t.oid = c.conrelid"
+        " where c.confrelid = 'learn.users'::regclass and t.relnamespace = 'learn'::regnamespace"
+        " and not t.relispartition and t.relname not in ('activity_log', 'xp_transactions', 'user_stats')"
+    )
     dice = random.Random(1)
 
     def clear(learn: Learn) -> bool:
@@ -163,10 +163,9 @@ def test_learners_are_renamed_hidden_and_deactivated_while_they_go_on(fresh: Fre
     assert town.failures == []
 
 
-def test_users_who_are_locked_first_meet_in_whatever_order(fresh: FreshDatabase) -> None:
+def test_users_who_are_locked_first_meet_in_whatever_order(fresh: FreshDatabase, learn: Learn) -> None:
     """Two transactions that do something for the same learners, in opposite orders, call by call."""
-    with client(fresh) as learn:
-        users = [learn.make_user() for _ in range(6)]
+    users = [learn.make_user() for _ in range(6)]
 
     def serve(order: int) -> Task[object]:
         def run(learn: Learn) -> object:
@@ -180,56 +179,51 @@ def test_users_who_are_locked_first_meet_in_whatever_order(fresh: FreshDatabase)
 
     outcomes = race(fresh, [serve(1), serve(-1), serve(1), serve(-1)], rounds=5)
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        assert {learn.stats(user).total_xp for user in users} == {20}
+    assert {learn.stats(user).total_xp for user in users} == {20}
 
 
-def test_locking_users_counts_those_there_are(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        user = learn.make_user()
-        assert learn.lock_users([user, user, UUID(int=1)]) == 1
-        assert learn.lock_users([]) == 0
-        for nonsense in (None, [UUID(int=1)] * 100_001):
-            with learn.refuses("LX001"):
-                learn.lock_users(nonsense)
+def test_locking_users_counts_those_there_are(fresh: FreshDatabase, learn: Learn) -> None:
+    user = learn.make_user()
+    assert learn.lock_users([user, user, UUID(int=1)]) == 1
+    assert learn.lock_users([]) == 0
+    for nonsense in (None, [UUID(int=1)] * 100_001):
+        with learn.refuses("LX001"):
+            learn.lock_users(nonsense)
 
 
-def test_an_erasure_from_an_old_snapshot_is_told_to_retry(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        user, number = learn.make_user(), learn.make_discussion(learn.make_user())
+def test_an_erasure_from_an_old_snapshot_is_told_to_retry(fresh: FreshDatabase, learn: Learn) -> None:
+    user, number = learn.make_user(), learn.make_discussion(learn.make_user())
     with pair(fresh, psycopg.IsolationLevel.REPEATABLE_READ) as both:
         codes = both.interleave(lambda learn: learn.make_reply(user, number), delete(user))
     assert codes == (None, "40001")
 
 
-def test_whoever_deletes_from_a_table_of_learners_waits_first(fresh: FreshDatabase) -> None:
+def test_whoever_deletes_from_a_table_of_learners_waits_first(fresh: FreshDatabase, learn: Learn) -> None:
     """A new table with rows of learners needs the trigger, or deadlocks with calls now and then."""
-    with client(fresh) as learn:
-        without = learn.tuples(
-            "select c.conrelid::regclass::text from pg_constraint c join pg_class t on t.oid = c.conrelid"
-            " where c.confrelid = 'learn.users'::regclass and t.relnamespace = 'learn'::regnamespace"
-            " and not t.relispartition and not exists ("
-            "  select from pg_trigger g join pg_proc p on p.oid = g.tgfoid"
-            # before each statement that deletes; or nothing is ever deleted there
-            "  where g.tgrelid = t.oid and g.tgtype & 8 = 8 and g.tgtype & 2 = 2"
-            "  and (g.tgtype & 1 = 0 and p.proname in ('stop_learners', 'hold_content_first')"
-            "    or p.proname = 'refuse_change')) order by 1"
-        )
+    without = learn.tuples(
+        "select c.conrelid::regclass::text from pg_constraint c join pg_class t on t.oid = c.conrelid"
+        " where c.confrelid = 'learn.users'::regclass and t.relnamespace = 'learn'::regnamespace"
+        " and not t.relispartition and not exists ("
+        "  select from pg_trigger g join pg_proc p on p.oid = g.tgfoid"
+        # before each statement that deletes; or nothing is ever deleted there
+        "  where g.tgrelid = t.oid and g.tgtype & 8 = 8 and g.tgtype & 2 = 2"
+        "  and (g.tgtype & 1 = 0 and p.proname in ('stop_learners', 'hold_content_first')"
+        "    or p.proname = 'refuse_change')) order by 1"
+    )
     assert without == []
 
 
-def test_whoever_writes_for_learners_by_hand_holds_content_first(fresh: FreshDatabase) -> None:
+def test_whoever_writes_for_learners_by_hand_holds_content_first(fresh: FreshDatabase, learn: Learn) -> None:
     """The brother of that: what follows an insert waits for content, after PostgreSQL has locked the user."""
-    with client(fresh) as learn:
-        user = learn.make_user()
-        without = learn.tuples(
-            "select distinct t.tgrelid::regclass::text from pg_trigger t join pg_proc p on p.oid = t.tgfoid"
-            " join pg_constraint c on c.conrelid = t.tgrelid and c.confrelid = 'learn.users'::regclass"
-            " where t.tgtype & 6 = 4 and p.prosrc ~ '(hold_content\\(|user_stats .*for no key update)'"
-            " and not exists (select from pg_trigger b join pg_proc h on h.oid = b.tgfoid"
-            "  where b.tgrelid = t.tgrelid and b.tgtype & 7 = 6"
-            "  and h.prosrc ~ 'hold_content|content_lock|refuse_by_hand') order by 1"
-        )
+    user = learn.make_user()
+    without = learn.tuples(
+        "select distinct t.tgrelid::regclass::text from pg_trigger t join pg_proc p on p.oid = t.tgfoid"
+        " join pg_constraint c on c.conrelid = t.tgrelid and c.confrelid = 'learn.users'::regclass"
+        " where t.tgtype & 6 = 4 and p.prosrc ~ '(hold_content\\(|user_stats .*for no key update)'"
+        " and not exists (select from pg_trigger b join pg_proc h on h.oid = b.tgfoid"
+        "  where b.tgrelid = t.tgrelid and b.tgtype & 7 = 6"
+        "  and h.prosrc ~ 'hold_content|content_lock|refuse_by_hand') order by 1"
+    )
     assert without == []
     with session(fresh) as editing, session(fresh) as granting, client(fresh) as learn:
         content = "update learn.tracks set is_published = is_published"

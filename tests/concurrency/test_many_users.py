@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, wait
 from uuid import UUID
 
 from tests.client import Learn, Lesson
-from tests.concurrency.sessions import Task, client, race, session
+from tests.concurrency.sessions import Task, race, session
 from tests.conftest import FreshDatabase
 from tests.properties.snapshots import differences, snapshot
 from tests.waiting import PATIENCE
@@ -45,12 +45,13 @@ def batch(users: list[UUID]) -> Task[object]:
     )
 
 
-def test_statements_over_the_same_users_in_opposite_order_do_not_deadlock(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        users = users_in_key_order(learn, 20)
-        lessons = [learn.make_lesson(0) for _ in range(2)]
-        solvable = learn.make_lesson(2)
-        learn.make_track(*lessons, solvable)
+def test_statements_over_the_same_users_in_opposite_order_do_not_deadlock(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
+    users = users_in_key_order(learn, 20)
+    lessons = [learn.make_lesson(0) for _ in range(2)]
+    solvable = learn.make_lesson(2)
+    learn.make_track(*lessons, solvable)
     backwards = users[::-1]
     outcomes = race(
         fresh,
@@ -65,17 +66,17 @@ def test_statements_over_the_same_users_in_opposite_order_do_not_deadlock(fresh:
         rounds=5,
     )
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        # Ten batches, three lessons, one of them perfect with two exercises solved at once, the track.
-        due = 10 * 10 + 3 * 50 + 20 + 2 * 15 + 200
-        assert {learn.stats(user).total_xp for user in users} == {due}
+    # Ten batches, three lessons, one of them perfect with two exercises solved at once, the track.
+    due = 10 * 10 + 3 * 50 + 20 + 2 * 15 + 200
+    assert {learn.stats(user).total_xp for user in users} == {due}
 
 
-def test_statements_over_many_users_and_single_calls_do_not_deadlock(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        users = users_in_key_order(learn, 12)
-        plain, solvable, own = learn.make_lesson(0), learn.make_lesson(1), learn.make_lesson(0)
-        learn.make_track(plain, solvable)
+def test_statements_over_many_users_and_single_calls_do_not_deadlock(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
+    users = users_in_key_order(learn, 12)
+    plain, solvable, own = learn.make_lesson(0), learn.make_lesson(1), learn.make_lesson(0)
+    learn.make_track(plain, solvable)
 
     def single(learn: Learn) -> object:
         for user in reversed(users):
@@ -91,35 +92,33 @@ def test_statements_over_many_users_and_single_calls_do_not_deadlock(fresh: Fres
         rounds=3,
     )
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        due = 3 * 10 + 10 + 5 + 3 * 50 + 20 + 200 + 6 * 10 + 6
-        assert {learn.stats(user).total_xp for user in users} == {due}
+    due = 3 * 10 + 10 + 5 + 3 * 50 + 20 + 200 + 6 * 10 + 6
+    assert {learn.stats(user).total_xp for user in users} == {due}
 
 
 def test_a_statement_and_a_call_that_solve_the_same_exercise_wait_for_each_other(
     fresh: FreshDatabase,
+    learn: Learn,
 ) -> None:
-    with client(fresh) as learn:
-        users = users_in_key_order(learn, 3)
-        lesson = learn.make_lesson(1)
+    users = users_in_key_order(learn, 3)
+    lesson = learn.make_lesson(1)
     with session(fresh) as one, session(fresh) as two:
         one.step(lambda learn: learn.record_activity(users[1], ANSWER)).result(PATIENCE)
         bulk = two.step(submissions(users, lesson))
         call = one.step(lambda learn: learn.submit_query(users[1], lesson.exercises[0]))
         assert (call.result(PATIENCE).sqlstate, one.commit()) == (None, None)
         assert (bulk.result(PATIENCE).sqlstate, two.commit()) == (None, None)
-    with client(fresh) as learn:
-        due = 10 + 5 + 50 + 20
-        assert [learn.stats(user).total_xp for user in users] == [due, due + 10, due]
+    due = 10 + 5 + 50 + 20
+    assert [learn.stats(user).total_xp for user in users] == [due, due + 10, due]
 
 
 def test_a_statement_and_a_call_that_complete_the_same_lesson_wait_where_users_are_locked_first(
     fresh: FreshDatabase,
+    learn: Learn,
 ) -> None:
     """Without lock_users() the statement would write the row first, and then wait for the user."""
-    with client(fresh) as learn:
-        users = users_in_key_order(learn, 3)
-        lesson = learn.make_lesson(0)
+    users = users_in_key_order(learn, 3)
+    lesson = learn.make_lesson(0)
     statement = completions(users, lesson)
 
     def complete(learn: Learn) -> object:
@@ -132,25 +131,24 @@ def test_a_statement_and_a_call_that_complete_the_same_lesson_wait_where_users_a
         assert (call.result(PATIENCE).sqlstate, one.commit()) == (None, None)
         assert locked.result(PATIENCE).result == 3
         assert (two.step(statement).result(PATIENCE).sqlstate, two.commit()) == (None, None)
-    with client(fresh) as learn:
-        assert [learn.stats(user).total_xp for user in users] == [50, 51, 50]
+    assert [learn.stats(user).total_xp for user in users] == [50, 51, 50]
 
 
-def test_a_rebuild_keeps_the_order_in_which_racing_submissions_were_graded(fresh: FreshDatabase) -> None:
+def test_a_rebuild_keeps_the_order_in_which_racing_submissions_were_graded(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
     """A statement writes a correct submission first, but is graded second: after a call's wrong one."""
-    with client(fresh) as learn:
-        user = learn.make_user()
-        lesson = learn.make_lesson(1)
+    user = learn.make_user()
+    lesson = learn.make_lesson(1)
     with session(fresh) as one, session(fresh) as two:
         one.step(lambda learn: learn.record_activity(user, ANSWER)).result(PATIENCE)
         statement = two.step(submissions([user], lesson))
         one.step(lambda learn: learn.submit_query(user, lesson.exercises[0], correct=False)).result(PATIENCE)
         assert (one.commit(), statement.result(PATIENCE).sqlstate, two.commit()) == (None, None, None)
-    with client(fresh) as learn:
-        before = snapshot(learn, [user])
-        assert [amount for amount, _, _ in learn.ledger(user)] == [10, 10, 50]  # no first try, not perfect
-        learn.rebuild_user(user)
-        assert differences(snapshot(learn, [user]), before) == {}
+    before = snapshot(learn, [user])
+    assert [amount for amount, _, _ in learn.ledger(user)] == [10, 10, 50]  # no first try, not perfect
+    learn.rebuild_user(user)
+    assert differences(snapshot(learn, [user]), before) == {}
 
 
 def meet(fresh: FreshDatabase, change: Task[object], users: list[UUID]) -> None:
@@ -168,15 +166,16 @@ def meet(fresh: FreshDatabase, change: Task[object], users: list[UUID]) -> None:
             assert (sqlstate, one.commit()) == (None, None)
 
 
-def test_a_content_change_and_a_statement_over_many_users_do_not_deadlock(fresh: FreshDatabase) -> None:
+def test_a_content_change_and_a_statement_over_many_users_do_not_deadlock(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
     """The change concerns one user for the track's sake, and then the other for the path's."""
-    with client(fresh) as learn:
-        users = users_in_key_order(learn, 2)
-        lessons = [learn.make_lesson(0) for _ in range(3)]
-        first, second = learn.make_track(lessons[0]), learn.make_track(*lessons[1:])
-        learn.make_path(first, second)
-        learn.complete_lesson(users[0], lessons[0])
-        learn.complete_lesson(users[1], lessons[1])
+    users = users_in_key_order(learn, 2)
+    lessons = [learn.make_lesson(0) for _ in range(3)]
+    first, second = learn.make_track(lessons[0]), learn.make_track(*lessons[1:])
+    learn.make_path(first, second)
+    learn.complete_lesson(users[0], lessons[0])
+    learn.complete_lesson(users[1], lessons[1])
     meet(
         fresh,
         lambda learn: learn.run("update learn.tracks set is_published = false where id = %s", [second.id]),
@@ -184,31 +183,32 @@ def test_a_content_change_and_a_statement_over_many_users_do_not_deadlock(fresh:
     )
 
 
-def test_a_new_level_curve_and_a_statement_over_many_users_do_not_deadlock(fresh: FreshDatabase) -> None:
+def test_a_new_level_curve_and_a_statement_over_many_users_do_not_deadlock(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
     """Both users change level; their rows lie in the other order than their keys."""
-    with client(fresh) as learn:
-        users = users_in_key_order(learn, 2)
-        for user in reversed(users):
-            learn.award_xp(user, 60)
+    users = users_in_key_order(learn, 2)
+    for user in reversed(users):
+        learn.award_xp(user, 60)
     meet(
         fresh,
         lambda learn: learn.run("update learn.level_thresholds set min_xp = 50 where level = 2"),
         users,
     )
-    with client(fresh) as learn:
-        assert [learn.stats(user).current_level for user in users] == [2, 2]
+    assert [learn.stats(user).current_level for user in users] == [2, 2]
 
 
-def test_content_changes_and_statements_in_a_free_race_do_not_deadlock(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        users = users_in_key_order(learn, 16)
-        lessons = [learn.make_lesson(0) for _ in range(4)]
-        first, second = learn.make_track(*lessons[:1]), learn.make_track(*lessons[1:])
-        learn.make_path(first, second)
-        for user in users[::2]:
-            learn.complete_lesson(user, lessons[0])
-        for user in users[1::2]:
-            learn.complete_lesson(user, lessons[1])
+def test_content_changes_and_statements_in_a_free_race_do_not_deadlock(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
+    users = users_in_key_order(learn, 16)
+    lessons = [learn.make_lesson(0) for _ in range(4)]
+    first, second = learn.make_track(*lessons[:1]), learn.make_track(*lessons[1:])
+    learn.make_path(first, second)
+    for user in users[::2]:
+        learn.complete_lesson(user, lessons[0])
+    for user in users[1::2]:
+        learn.complete_lesson(user, lessons[1])
 
     def edit(learn: Learn) -> object:
         for _ in range(2):
@@ -222,11 +222,12 @@ def test_content_changes_and_statements_in_a_free_race_do_not_deadlock(fresh: Fr
     assert {outcome.sqlstate for outcome in race(fresh, tasks, rounds=6)} == {None}
 
 
-def test_rebuilding_everybody_while_everybody_learns_changes_nothing(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        users = users_in_key_order(learn, 8)
-        lessons = [learn.make_lesson(1) for _ in range(4)]
-        learn.make_track(*lessons)
+def test_rebuilding_everybody_while_everybody_learns_changes_nothing(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
+    users = users_in_key_order(learn, 8)
+    lessons = [learn.make_lesson(1) for _ in range(4)]
+    learn.make_track(*lessons)
 
     def study(user: UUID) -> Task[object]:
         def run(learn: Learn) -> object:
@@ -242,23 +243,21 @@ def test_rebuilding_everybody_while_everybody_learns_changes_nothing(fresh: Fres
 
     outcomes = race(fresh, [*(study(user) for user in users), rebuild, rebuild])
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        assert {learn.stats(user).total_xp for user in users} == {4 * (10 + 50) + 200}
+    assert {learn.stats(user).total_xp for user in users} == {4 * (10 + 50) + 200}
 
 
-def test_rebuilding_all_waits_for_nobody_who_is_well(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        well, wrong = users_in_key_order(learn, 2)
-        lesson = learn.make_lesson(0)
-        learn.complete_lesson(wrong, lesson)
-        before = learn.stats(wrong)
-        learn.run("set session_replication_role = replica")
-        learn.run("update learn.user_stats set total_xp = 1 where user_id = %s", [wrong])
-        learn.run("reset session_replication_role")
-        assert learn.check_integrity()
-        with session(fresh) as other:
-            other.step(lambda it: it.complete_lesson(well, lesson)).result(PATIENCE)
-            assert learn.rebuild_all() == 2
-            assert learn.stats(wrong) == before
-            assert other.commit() is None
-        assert learn.stats(well).total_xp == before.total_xp
+def test_rebuilding_all_waits_for_nobody_who_is_well(fresh: FreshDatabase, learn: Learn) -> None:
+    well, wrong = users_in_key_order(learn, 2)
+    lesson = learn.make_lesson(0)
+    learn.complete_lesson(wrong, lesson)
+    before = learn.stats(wrong)
+    learn.run("set session_replication_role = replica")
+    learn.run("update learn.user_stats set total_xp = 1 where user_id = %s", [wrong])
+    learn.run("reset session_replication_role")
+    assert learn.check_integrity()
+    with session(fresh) as other:
+        other.step(lambda it: it.complete_lesson(well, lesson)).result(PATIENCE)
+        assert learn.rebuild_all() == 2
+        assert learn.stats(wrong) == before
+        assert other.commit() is None
+    assert learn.stats(well).total_xp == before.total_xp

@@ -15,14 +15,13 @@ from tests.conftest import FreshDatabase
 CONNECTIONS = 16
 
 
-def test_sixteen_connections_of_one_user_pay_each_fact_once(fresh: FreshDatabase) -> None:
+def test_sixteen_connections_of_one_user_pay_each_fact_once(fresh: FreshDatabase, learn: Learn) -> None:
     """Each solves the same exercises, completes the same and its own lessons, answers, and is awarded XP."""
-    with client(fresh) as learn:
-        user = learn.make_user()
-        common = learn.make_lesson(2)
-        plain = learn.make_lesson(0)
-        own = [learn.make_lesson(0) for _ in range(CONNECTIONS)]
-        learn.make_track(common, plain, *own)
+    user = learn.make_user()
+    common = learn.make_lesson(2)
+    plain = learn.make_lesson(0)
+    own = [learn.make_lesson(0) for _ in range(CONNECTIONS)]
+    learn.make_track(common, plain, *own)
 
     def act(number: int) -> Task[AwardSummary]:
         def run(learn: Learn) -> AwardSummary:
@@ -39,32 +38,30 @@ def test_sixteen_connections_of_one_user_pay_each_fact_once(fresh: FreshDatabase
 
     outcomes = race(fresh, [act(number) for number in range(CONNECTIONS)])
     assert [outcome.sqlstate for outcome in outcomes] == [None] * CONNECTIONS
-    with client(fresh) as learn:
-        # Two exercises on the first try, 18 lessons, one of them perfect, the track, 16 answers, the awards.
-        paid = Counter(source for _, source, _ in learn.ledger(user))
-        assert paid == {
-            "exercise_solved": 2,
-            "exercise_solved_first_try": 2,
-            "lesson_completed": 2 + CONNECTIONS,
-            "lesson_perfect": 1,
-            "track_completed": 1,
-            "question_answered_correctly": CONNECTIONS,
-            "prize": 1,
-            "manual": CONNECTIONS,
-        }
-        stats = learn.stats(user)
-        assert (stats.total_xp, stats.current_streak, stats.active_days) == (
-            30 + 50 * (2 + CONNECTIONS) + 20 + 200 + 10 * CONNECTIONS + 5 + CONNECTIONS,
-            1,
-            1,
-        )
-        assert learn.metric(user, "queries_executed") == 2 * CONNECTIONS
-        assert learn.metric(user, "courses_completed") == 1
+    # Two exercises on the first try, 18 lessons, one of them perfect, the track, 16 answers, the awards.
+    paid = Counter(source for _, source, _ in learn.ledger(user))
+    assert paid == {
+        "exercise_solved": 2,
+        "exercise_solved_first_try": 2,
+        "lesson_completed": 2 + CONNECTIONS,
+        "lesson_perfect": 1,
+        "track_completed": 1,
+        "question_answered_correctly": CONNECTIONS,
+        "prize": 1,
+        "manual": CONNECTIONS,
+    }
+    stats = learn.stats(user)
+    assert (stats.total_xp, stats.current_streak, stats.active_days) == (
+        30 + 50 * (2 + CONNECTIONS) + 20 + 200 + 10 * CONNECTIONS + 5 + CONNECTIONS,
+        1,
+        1,
+    )
+    assert learn.metric(user, "queries_executed") == 2 * CONNECTIONS
+    assert learn.metric(user, "courses_completed") == 1
 
 
-def test_answers_of_racing_calls_add_up_to_the_total(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        user = learn.make_user()
+def test_answers_of_racing_calls_add_up_to_the_total(fresh: FreshDatabase, learn: Learn) -> None:
+    user = learn.make_user()
     outcomes = race(
         fresh,
         [lambda learn: learn.record_activity(user, "question_answered_correctly")] * CONNECTIONS,
@@ -79,11 +76,11 @@ def test_answers_of_racing_calls_add_up_to_the_total(fresh: FreshDatabase) -> No
 
 def test_one_of_two_calls_with_the_same_key_acts_and_the_other_repeats_its_answer(
     fresh: FreshDatabase,
+    learn: Learn,
 ) -> None:
-    with client(fresh) as learn:
-        user = learn.make_user()
-        lesson = learn.make_lesson(1)
-        plain = learn.make_lesson(0)
+    user = learn.make_user()
+    lesson = learn.make_lesson(1)
+    plain = learn.make_lesson(0)
     calls: list[Task[AwardSummary]] = [
         lambda learn: learn.submit_query(user, lesson.exercises[0], key="submit"),
         lambda learn: learn.complete_lesson(user, plain, 100, key="complete"),
@@ -97,33 +94,29 @@ def test_one_of_two_calls_with_the_same_key_acts_and_the_other_repeats_its_answe
         answers = [outcome.result for outcome in race(fresh, [call] * 8)]
         assert sorted(answer.replayed for answer in answers) == [False] + [True] * 7
         assert len({repr({**answer._asdict(), "replayed": None}) for answer in answers}) == 1
-    with client(fresh) as learn:
-        assert learn.value("select count(*) from learn.idempotency_keys where user_id = %s", [user]) == len(
-            calls
-        )
-        assert learn.stats(user).total_xp == 10 + 5 + 50 + 20 + 50 + 20 + 7 + 10
-        assert learn.stats(user).streak_freezes == 2
+    assert learn.value("select count(*) from learn.idempotency_keys where user_id = %s", [user]) == len(calls)
+    assert learn.stats(user).total_xp == 10 + 5 + 50 + 20 + 50 + 20 + 7 + 10
+    assert learn.stats(user).streak_freezes == 2
 
 
-def test_a_failed_call_leaves_its_key_to_the_one_that_waited(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        user = learn.make_user()
+def test_a_failed_call_leaves_its_key_to_the_one_that_waited(fresh: FreshDatabase, learn: Learn) -> None:
+    user = learn.make_user()
 
     def fail(learn: Learn) -> object:
         learn.award_xp(user, 9, key="key")
         return learn.run("select 1 / 0")
 
     assert interleave(fresh, fail, lambda learn: learn.award_xp(user, 9, key="key")) == ("22012", None)
-    with client(fresh) as learn:
-        assert learn.ledger(user) == [(9, "manual", None)]
+    assert learn.ledger(user) == [(9, "manual", None)]
 
 
 @pytest.mark.parametrize("repetition", range(3))
-def test_a_completion_that_is_submitted_twice_counts_once(fresh: FreshDatabase, repetition: int) -> None:
-    with client(fresh) as learn:
-        user = learn.make_user()
-        lessons = [learn.make_lesson(0) for _ in range(5)]
-        track = learn.make_track(*lessons)
+def test_a_completion_that_is_submitted_twice_counts_once(
+    fresh: FreshDatabase, learn: Learn, repetition: int
+) -> None:
+    user = learn.make_user()
+    lessons = [learn.make_lesson(0) for _ in range(5)]
+    track = learn.make_track(*lessons)
 
     def complete_all(learn: Learn) -> bool:
         for lesson in lessons:
@@ -132,41 +125,36 @@ def test_a_completion_that_is_submitted_twice_counts_once(fresh: FreshDatabase, 
 
     outcomes = race(fresh, [complete_all] * 8)
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        progress = learn.track_progress(user, track)
-        assert (progress.status, progress.items_completed, progress.total_items) == ("completed", 5, 5)
-        assert learn.stats(user).total_xp == 5 * 50 + 200
-        assert learn.badges(user) == ["welcome-aboard", "first-lesson", "sql-beginner", "track-finisher"]
+    progress = learn.track_progress(user, track)
+    assert (progress.status, progress.items_completed, progress.total_items) == ("completed", 5, 5)
+    assert learn.stats(user).total_xp == 5 * 50 + 200
+    assert learn.badges(user) == ["welcome-aboard", "first-lesson", "sql-beginner", "track-finisher"]
 
 
-def test_a_transaction_reversed_twice_at_once_is_taken_back_once(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        user = learn.make_user()
-        learn.award_xp(user, 50)
-        learn.award_xp(user, 30)
-        transaction = learn.transactions(user)[0]
+def test_a_transaction_reversed_twice_at_once_is_taken_back_once(fresh: FreshDatabase, learn: Learn) -> None:
+    user = learn.make_user()
+    learn.award_xp(user, 50)
+    learn.award_xp(user, 30)
+    transaction = learn.transactions(user)[0]
     outcomes = race(fresh, [lambda learn: learn.reverse_xp(user, transaction)] * 8)
     assert sorted(outcome.result.xp_awarded for outcome in outcomes) == [-50] + [0] * 7
-    with client(fresh) as learn:
-        assert learn.stats(user).total_xp == 30
+    assert learn.stats(user).total_xp == 30
 
 
-def test_racing_reversals_never_take_more_than_there_is(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        user = learn.make_user()
-        for _ in range(8):
-            learn.award_xp(user, 10)
-        learn.reverse_xp(user, learn.transactions(user)[0])
-        transactions = learn.transactions(user)[1:8]
+def test_racing_reversals_never_take_more_than_there_is(fresh: FreshDatabase, learn: Learn) -> None:
+    user = learn.make_user()
+    for _ in range(8):
+        learn.award_xp(user, 10)
+    learn.reverse_xp(user, learn.transactions(user)[0])
+    transactions = learn.transactions(user)[1:8]
 
     def reverse(transaction: int) -> Task[AwardSummary]:
         return lambda learn: learn.reverse_xp(user, transaction)
 
     race(fresh, [*(reverse(number) for number in transactions), lambda learn: learn.award_xp(user, 3)])
-    with client(fresh) as learn:
-        total = learn.stats(user).total_xp
-        assert total == sum(amount for amount, _, _ in learn.ledger(user))
-        assert 0 <= total <= 3
+    total = learn.stats(user).total_xp
+    assert total == sum(amount for amount, _, _ in learn.ledger(user))
+    assert 0 <= total <= 3
 
 
 @pytest.mark.parametrize(
@@ -175,13 +163,12 @@ def test_racing_reversals_never_take_more_than_there_is(fresh: FreshDatabase) ->
     ids=["repeatable read", "serializable"],
 )
 def test_a_caller_with_an_old_snapshot_is_told_to_retry_or_is_right(
-    fresh: FreshDatabase, isolation: psycopg.IsolationLevel
+    fresh: FreshDatabase, learn: Learn, isolation: psycopg.IsolationLevel
 ) -> None:
     """Each call against each other of the same user, the second from a snapshot older than the first."""
-    with client(fresh) as learn:
-        lesson, plain = learn.make_lesson(1), learn.make_lesson(0)
-        track = learn.make_track(lesson, plain)
-        learn.make_path(track)
+    lesson, plain = learn.make_lesson(1), learn.make_lesson(0)
+    track = learn.make_track(lesson, plain)
+    learn.make_path(track)
 
     calls: dict[str, Task[object]] = {}
     user: UUID
@@ -240,12 +227,11 @@ def test_a_caller_with_an_old_snapshot_is_told_to_retry_or_is_right(
     assert {
         pair: codes for pair, codes in found.items() if codes not in ((None, None), (None, "40001"))
     } == {}
-    with client(fresh) as learn:
-        assert learn.check_integrity() == []
-        assert (
-            learn.tuples(
-                "select user_id, source_type, source_id from learn.xp_transactions"
-                " where source_id is not null group by 1, 2, 3 having count(*) > 1"
-            )
-            == []
+    assert learn.check_integrity() == []
+    assert (
+        learn.tuples(
+            "select user_id, source_type, source_id from learn.xp_transactions"
+            " where source_id is not null group by 1, 2, 3 having count(*) > 1"
         )
+        == []
+    )

@@ -25,16 +25,15 @@ def partitions(learn: Learn) -> int:
     )
 
 
-def test_partitions_are_made_while_writers_write(fresh: FreshDatabase) -> None:
+def test_partitions_are_made_while_writers_write(fresh: FreshDatabase, learn: Learn) -> None:
     """Facts of a month that has no partition yet move into it, and those that come meanwhile find it."""
-    with client(fresh) as learn:
-        users = [learn.make_user() for _ in range(4)]
-        for user in users:
-            learn.award_xp(user, 1, key="earlier")
-        now = learn.set_clock(learn.clock() + timedelta(days=400))
-        before = partitions(learn)
-        for user in users:
-            learn.award_xp(user, 1)  # into the default partitions
+    users = [learn.make_user() for _ in range(4)]
+    for user in users:
+        learn.award_xp(user, 1, key="earlier")
+    now = learn.set_clock(learn.clock() + timedelta(days=400))
+    before = partitions(learn)
+    for user in users:
+        learn.award_xp(user, 1)  # into the default partitions
 
     def write(user: UUID) -> Task[object]:
         def run(learn: Learn) -> object:
@@ -54,24 +53,22 @@ def test_partitions_are_made_while_writers_write(fresh: FreshDatabase) -> None:
 
     outcomes = race(fresh, [*(write(user) for user in users), make, make, sign_up])
     assert {outcome.sqlstate for outcome in outcomes} == {None}
-    with client(fresh) as learn:
-        assert partitions(learn) >= before + 2 * 6
-        # 14 awards of 1, and 12 answers of 10 that were all taken back.
-        assert [learn.stats(user).total_xp for user in users] == [14] * len(users)
-        assert learn.value("select count(*) from only learn.activity_log_default") == 0
-        assert learn.value("select count(*) from only learn.xp_transactions_default") == 0
+    assert partitions(learn) >= before + 2 * 6
+    # 14 awards of 1, and 12 answers of 10 that were all taken back.
+    assert [learn.stats(user).total_xp for user in users] == [14] * len(users)
+    assert learn.value("select count(*) from only learn.activity_log_default") == 0
+    assert learn.value("select count(*) from only learn.xp_transactions_default") == 0
 
 
 @pytest.mark.parametrize("act", ["sign up", "reverse", "revoke", "read both"])
 def test_partitions_are_made_beside_an_open_transaction_without_deadlock(
-    fresh: FreshDatabase, act: str
+    fresh: FreshDatabase, learn: Learn, act: str
 ) -> None:
     """A transaction has used one of the tables when the partitions are made, and then uses the other."""
-    with client(fresh) as learn:
-        user = learn.make_user()
-        learn.award_xp(user, 5)
-        transaction = learn.transactions(user)[0]
-        until = (learn.clock() + timedelta(days=200)).date()
+    user = learn.make_user()
+    learn.award_xp(user, 5)
+    transaction = learn.transactions(user)[0]
+    until = (learn.clock() + timedelta(days=200)).date()
 
     first: Task[object] = lambda learn: learn.ledger(user)  # noqa: E731
     acts: dict[str, tuple[Task[object], Task[object]]] = {
@@ -92,25 +89,24 @@ def test_partitions_are_made_beside_an_open_transaction_without_deadlock(
         assert (made.result(PATIENCE).sqlstate, two.commit()) == (None, None)
 
 
-def test_two_schedulers_make_each_partition_once(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        until = (learn.clock() + timedelta(days=300)).date()
-        before = partitions(learn)
+def test_two_schedulers_make_each_partition_once(fresh: FreshDatabase, learn: Learn) -> None:
+    until = (learn.clock() + timedelta(days=300)).date()
+    before = partitions(learn)
     outcomes = race(fresh, [lambda learn: learn.ensure_partitions(until)] * 4)
     made = sum(outcome.result for outcome in outcomes)
-    with client(fresh) as learn:
-        assert made > 0
-        assert partitions(learn) == before + made
+    assert made > 0
+    assert partitions(learn) == before + made
 
 
 @pytest.mark.parametrize("is_waiting", [True, False])
-def test_a_killed_backend_leaves_nothing_half_done(fresh: FreshDatabase, is_waiting: bool) -> None:
+def test_a_killed_backend_leaves_nothing_half_done(
+    fresh: FreshDatabase, learn: Learn, is_waiting: bool
+) -> None:
     """Killed in the middle of a transaction of several calls, or while it waits for the user's row."""
-    with client(fresh) as learn:
-        user = learn.make_user()
-        lesson, plain = learn.make_lesson(2), learn.make_lesson(0)
-        learn.make_track(lesson, plain)
-        before = learn.row_counts(), learn.stats(user)
+    user = learn.make_user()
+    lesson, plain = learn.make_lesson(2), learn.make_lesson(0)
+    learn.make_track(lesson, plain)
+    before = learn.row_counts(), learn.stats(user)
 
     def work(learn: Learn) -> object:
         learn.solve(user, lesson)
@@ -135,9 +131,8 @@ def test_a_killed_backend_leaves_nothing_half_done(fresh: FreshDatabase, is_wait
         assert learn.stats(user).total_xp == 2 * 15 + 50 + 20 + 50 + 200
 
 
-def test_a_user_deactivated_meanwhile_is_refused(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        user = learn.make_user()
+def test_a_user_deactivated_meanwhile_is_refused(fresh: FreshDatabase, learn: Learn) -> None:
+    user = learn.make_user()
     with session(fresh) as one, session(fresh) as two:
 
         def deactivate(learn: Learn) -> object:
@@ -148,5 +143,4 @@ def test_a_user_deactivated_meanwhile_is_refused(fresh: FreshDatabase) -> None:
         call = two.step(lambda learn: learn.award_xp(user, 10))
         one.commit()
         assert (call.result(PATIENCE).sqlstate, two.commit()) == ("LX004", None)
-    with client(fresh) as learn:
-        assert learn.stats(user).total_xp == 1
+    assert learn.stats(user).total_xp == 1

@@ -38,23 +38,20 @@ def work(name: str, share: int) -> Task[list[int]]:
     return run
 
 
-def test_eight_workers_do_each_message_once(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        put(learn, MESSAGES)
-        everything = [message.id for message in learn.outbox()]
+def test_eight_workers_do_each_message_once(fresh: FreshDatabase, learn: Learn) -> None:
+    put(learn, MESSAGES)
+    everything = [message.id for message in learn.outbox()]
     outcomes = race(fresh, [work(f"worker {n}", 3 + n) for n in range(WORKERS)])
     done = Counter(number for outcome in outcomes for number in outcome.result)
     assert sorted(done) == everything
     assert set(done.values()) == {1}
-    with client(fresh) as learn:
-        assert {message.attempts for message in learn.outbox()} == {1}
-        assert all(message.completed_at for message in learn.outbox())
+    assert {message.attempts for message in learn.outbox()} == {1}
+    assert all(message.completed_at for message in learn.outbox())
 
 
-def test_workers_that_complete_the_same_messages_do_not_deadlock(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        put(learn, 200)
-        ids = [message.id for message in learn.claim_outbox(200)]
+def test_workers_that_complete_the_same_messages_do_not_deadlock(fresh: FreshDatabase, learn: Learn) -> None:
+    put(learn, 200)
+    ids = [message.id for message in learn.claim_outbox(200)]
 
     def complete(step: int) -> Task[int]:
         return lambda learn: learn.complete_outbox(ids[::step]) + 0 * learn.fail_outbox(ids[::-step], "no")
@@ -65,11 +62,10 @@ def test_workers_that_complete_the_same_messages_do_not_deadlock(fresh: FreshDat
 
 @pytest.mark.parametrize("isolation", [None, psycopg.IsolationLevel.REPEATABLE_READ])
 def test_a_second_worker_passes_over_what_the_first_is_claiming(
-    fresh: FreshDatabase, isolation: psycopg.IsolationLevel | None
+    fresh: FreshDatabase, learn: Learn, isolation: psycopg.IsolationLevel | None
 ) -> None:
-    with client(fresh) as learn:
-        put(learn, 4)
-        ids = [message.id for message in learn.outbox()]
+    put(learn, 4)
+    ids = [message.id for message in learn.outbox()]
     with session(fresh, isolation) as one, session(fresh, isolation) as two:
         first = one.step(lambda learn: [m.id for m in learn.claim_outbox(2)]).result(PATIENCE)
         second = two.step(lambda learn: [m.id for m in learn.claim_outbox(10)])
@@ -80,30 +76,30 @@ def test_a_second_worker_passes_over_what_the_first_is_claiming(
         assert two.step(lambda learn: [m.id for m in learn.claim_outbox(10)]).result(PATIENCE).result == []
 
 
-def test_a_worker_that_is_killed_while_claiming_leaves_its_messages_to_others(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        put(learn, 10)
-        ids = [message.id for message in learn.outbox()]
-        victim = connect(fresh)
-        try:
-            assert [message.id for message in victim.claim_outbox(6)] == ids[:6]  # not committed
-            assert [message.id for message in learn.claim_outbox(100)] == ids[6:]
-            pid = victim.connection.info.backend_pid
-            assert learn.value("select pg_terminate_backend(%s, 60000)", [pid]) is True
-            with pytest.raises(psycopg.OperationalError):
-                victim.complete_outbox(ids[:6])
-        finally:
-            victim.connection.close()
-        again = learn.claim_outbox(100)
-        assert [(message.id, message.attempts) for message in again] == [(number, 1) for number in ids[:6]]
+def test_a_worker_that_is_killed_while_claiming_leaves_its_messages_to_others(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
+    put(learn, 10)
+    ids = [message.id for message in learn.outbox()]
+    victim = connect(fresh)
+    try:
+        assert [message.id for message in victim.claim_outbox(6)] == ids[:6]  # not committed
+        assert [message.id for message in learn.claim_outbox(100)] == ids[6:]
+        pid = victim.connection.info.backend_pid
+        assert learn.value("select pg_terminate_backend(%s, 60000)", [pid]) is True
+        with pytest.raises(psycopg.OperationalError):
+            victim.complete_outbox(ids[:6])
+    finally:
+        victim.connection.close()
+    again = learn.claim_outbox(100)
+    assert [(message.id, message.attempts) for message in again] == [(number, 1) for number in ids[:6]]
 
 
-def test_workers_killed_in_the_middle_lose_and_double_nothing(fresh: FreshDatabase) -> None:
+def test_workers_killed_in_the_middle_lose_and_double_nothing(fresh: FreshDatabase, learn: Learn) -> None:
     """Some die having claimed, some having done it too: claims run out, others do what is left."""
-    with client(fresh) as learn:
-        start = learn.set_clock("2035-06-13 12:00")
-        put(learn, MESSAGES)
-        ids = [message.id for message in learn.outbox()]
+    start = learn.set_clock("2035-06-13 12:00")
+    put(learn, MESSAGES)
+    ids = [message.id for message in learn.outbox()]
 
     def die(completes: bool) -> Task[list[int]]:
         def run(learn: Learn) -> list[int]:
@@ -122,18 +118,16 @@ def test_workers_killed_in_the_middle_lose_and_double_nothing(fresh: FreshDataba
     assert set(done.values()) == {1}
     lost = set(ids) - set(done)
     assert len(lost) <= 40
-    with client(fresh) as learn:
-        assert learn.claim_outbox(1000) == []
-        learn.set_clock(start + timedelta(seconds=300))
+    assert learn.claim_outbox(1000) == []
+    learn.set_clock(start + timedelta(seconds=300))
     later = race(fresh, [lambda learn: [m.id for m in learn.claim_outbox(7)]] * WORKERS)
     found = Counter(number for outcome in later for number in outcome.result)
     assert set(found) == lost
     assert set(found.values()) <= {1}
 
 
-def test_learners_who_write_messages_do_not_wait_for_each_other(fresh: FreshDatabase) -> None:
-    with client(fresh) as learn:
-        one, two = learn.make_user(), learn.make_user()
+def test_learners_who_write_messages_do_not_wait_for_each_other(fresh: FreshDatabase, learn: Learn) -> None:
+    one, two = learn.make_user(), learn.make_user()
     with session(fresh) as first, session(fresh) as second, session(fresh) as worker:
         assert first.step(lambda learn: learn.request_faucet(one, "0.0.1")).result(PATIENCE).sqlstate is None
         other = second.step(lambda learn: learn.request_faucet(two, "0.0.2"))
