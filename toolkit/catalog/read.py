@@ -20,6 +20,8 @@ from ..sql.statements import split_qualified
 from .queries import CATALOG, NEEDS
 
 Key = tuple[str, str]
+MOST_LINES = 12
+"""Of a definition that differs, in a message."""
 ON_RELATION = ("constraint", "trigger", "policy", "rule")
 """Kinds whose identity is `name on relation`."""
 
@@ -152,13 +154,13 @@ def _describe(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: {_show(was)} became {_show(now)}"
 
 
-def _changed_lines(was: list[str], now: list[str], at_most: int = 12) -> Iterator[str]:
-    """The lines that differ, with - and +, cut after `at_most`."""
+def _changed_lines(was: list[str], now: list[str]) -> Iterator[str]:
+    """The lines that differ, with - and +, cut when they are many."""
     changed: Iterable[str] = difflib.unified_diff(was, now, lineterm="", n=0)
     lines = [line for line in changed if not line.startswith(("---", "+++", "@@"))]
-    yield from (f"  {line}" for line in lines[:at_most])
-    if len(lines) > at_most:
-        yield f"  … and {len(lines) - at_most} more lines"
+    yield from (f"  {line}" for line in lines[:MOST_LINES])
+    if len(lines) > MOST_LINES:
+        yield f"  … and {len(lines) - MOST_LINES} more lines"
 
 
 def _show(value: Any) -> str:

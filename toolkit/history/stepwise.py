@@ -265,15 +265,14 @@ def _is_in_block(connection: Connection) -> bool:
 
 # Partitioned indexes are invalid until every partition has its own; those being built now become valid.
 _INVALID = """
-select n.nspname, c.relname, i.indrelid, i.indrelid::regclass::text,
-       format('%%I.%%I', n.nspname, c.relname)
+select c.relname, i.indrelid::regclass::text, format('%%I.%%I', n.nspname, c.relname)
   from pg_catalog.pg_index i
   join pg_catalog.pg_class c on c.oid = i.indexrelid
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
  where not i.indisvalid and c.relkind = 'i' and n.nspname <> 'pg_toast'
    and not exists (select from pg_catalog.pg_stat_progress_create_index p where p.index_relid = i.indexrelid)
    and (%(table)s::text is null or i.indrelid = to_regclass(%(table)s::text))
- order by 1, 2
+ order by 3
 """
 
 
@@ -281,9 +280,7 @@ select n.nspname, c.relname, i.indrelid, i.indrelid::regclass::text,
 class InvalidIndex:
     """An index that is kept up to date, slowing writes, and never read."""
 
-    schema: str
     name: str
-    table_oid: int
     table: str
     identity: str
     """schema.name, quoted where needed."""

@@ -332,28 +332,26 @@ def embedded(major: int | None = None, extensions: Collection[str] = ()) -> Iter
     """
     found = find_binaries(major, extensions)
     settings = {**SETTINGS, **({"io_method": "sync"} if found.major >= 18 else {})}
-    with _running(found, settings, "embedded", _folder()) as server:
+    with _running(found, settings, "embedded") as server:
         yield server
 
 
 @contextlib.contextmanager
 def stock(
-    major: int | None = None, settings: Mapping[str, str] = MappingProxyType({}), place: Path | None = None
+    major: int | None = None, settings: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[ThrowawayServer]:
     """A server as it comes from the package: nothing configured, so that it flushes, vacuums and compiles.
 
-    `settings` are those that a measurement cannot do without; data is in `place`. Raises DbtoolError when the
-    system has no PostgreSQL with LLVM.
+    `settings` are those that a measurement cannot do without. Raises DbtoolError when the system has no
+    PostgreSQL with LLVM.
     """
-    with _running(find_compiling(major), settings, "stock", place or _folder()) as server:
+    with _running(find_compiling(major), settings, "stock") as server:
         yield server
 
 
 @contextlib.contextmanager
-def _running(
-    found: Binaries, settings: Mapping[str, str], kind: str, place: Path
-) -> Iterator[ThrowawayServer]:
-    account = server_account()
+def _running(found: Binaries, settings: Mapping[str, str], kind: str) -> Iterator[ThrowawayServer]:
+    account, place = server_account(), _folder()
     binaries = for_account(found, account)
     root = Path(tempfile.mkdtemp(prefix="dbtool-", dir=place))
     dog: subprocess.Popen[bytes] | None = None
