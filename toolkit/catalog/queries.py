@@ -385,34 +385,3 @@ select kind, identity, facts::text
 
 
 CATALOG = catalog(*OF_RELATIONS, *OF_OTHERS)
-
-# What stands on what, by identities. A default stands for its column, a view's rule for the view, the index
-# of a materialized view for that, one behind a constraint for the constraint, a member for its extension.
-NEEDS = """
-with need as (
-  select case when coalesce(r.ev_class, f.adrelid, m.oid) is null then d.classid
-              else 'pg_class'::regclass end as classid,
-         coalesce(r.ev_class, f.adrelid, m.oid, d.objid) as objid, coalesce(f.adnum, d.objsubid) as objsubid,
-         coalesce(e.refclassid, k.refclassid, d.refclassid) as refclassid,
-         coalesce(e.refobjid, k.refobjid, d.refobjid) as refobjid,
-         case when coalesce(e.refobjid, k.refobjid) is null then d.refobjsubid else 0 end as refobjsubid
-    from pg_depend d
-    left join pg_rewrite r
-      on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid and r.rulename = '_RETURN'
-    left join pg_attrdef f on d.classid = 'pg_attrdef'::regclass and f.oid = d.objid
-    left join (pg_index i join pg_class m on m.oid = i.indrelid and m.relkind = 'm')
-      on d.classid = 'pg_class'::regclass and i.indexrelid = d.objid
-    left join pg_depend e on e.classid = d.refclassid and e.objid = d.refobjid and e.deptype = 'e'
-    left join pg_depend k on d.refclassid = 'pg_class'::regclass and k.classid = d.refclassid
-     and k.objid = d.refobjid and k.deptype = 'i' and k.refclassid = 'pg_constraint'::regclass
-   where d.objid >= 16384 and d.refobjid >= 12000 and d.deptype in ('n', 'a')
-), pair as (
-  select distinct n.classid, n.objid, n.objsubid, n.refclassid, n.refobjid, part.number as refobjsubid
-    from need n, lateral (values (n.refobjsubid), (0)) part (number)
-   where (n.classid, n.objid) <> (n.refclassid, n.refobjid)
-)
-select replace(one.identity, 'pg_catalog.', ''), replace(other.identity, 'pg_catalog.', '')
-  from pair p,
-       lateral pg_identify_object(p.classid, p.objid, p.objsubid) one,
-       lateral pg_identify_object(p.refclassid, p.refobjid, p.refobjsubid) other
- where one.identity is not null and other.identity is not null"""

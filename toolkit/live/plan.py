@@ -14,7 +14,7 @@ import psycopg
 
 from ..catalog.read import Catalog, read
 from ..connection import connect
-from ..errors import DbtoolError, ScriptFailed, counted
+from ..errors import DbtoolError, counted
 from ..history import migrations
 from ..history.history import Applied, History
 from ..history.lock import refuse_transaction_pooling
@@ -48,7 +48,7 @@ select array(select name from role order by 1),
                 and (has_database_privilege(oid, current_database(), 'create')
                      or has_schema_privilege(oid, to_regnamespace('public')::oid, 'create')))
 """
-_LACKING = re.compile(r'extension ("[^"]+") is not available')
+LACKING = re.compile(r'extension ("[^"]+") is not available')
 _COMMENTS = re.compile(r"(?:\s+|--.*\n)*")
 _ABOUT = re.compile(r"(?i)(alter|grant|revoke|comment|create event trigger)\b")
 _PUBLICATION = re.compile(r"(?i)(create|alter)\s+publication\b")
@@ -100,7 +100,7 @@ def clone_schema(
         if dump is not None:
             with closing(connect(clone_url, autocommit=True)) as clone:
                 reason = _restore(clone, dump, superuser, project.extensions)
-    if lacks := _LACKING.search(reason):
+    if lacks := LACKING.search(reason):
         raise DbtoolError(
             f"the target has the extension {lacks[1]}, which the clone's server lacks: {server.description}",
             hint="Name one that has it with --server; a container has PostgreSQL's own extensions.",
@@ -175,19 +175,6 @@ def reworded(
             return read(clone)
     finally:
         server.drop_database(name)
-
-
-def does_not_run(what: str, server: ThrowawayServer, error: ScriptFailed) -> DbtoolError:
-    """The error of a throwaway server, which is not taken for one of the target's."""
-    lacks = _LACKING.search(error.message)
-    hint = f"Name one that has the extension {lacks[1]} with --server." if lacks else error.hint
-    kept = [line for line in (error.detail or "").split("\n") if not line.startswith("nothing of ")]
-    return DbtoolError(
-        f"{what} does not run on the throwaway server ({server.description}): {error.message}",
-        detail="\n".join([*kept, "nothing was done to any database of yours"]),
-        hint=hint
-        or "What it needs may be data, or something of the target's cluster; --server names another.",
-    )
 
 
 def require_pg_dump() -> None:

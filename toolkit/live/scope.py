@@ -7,8 +7,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,17 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalog.read import ON_RELATION, Catalog, Key, parent, read, relation_of, split_on
 from ..connection import connect
-from ..errors import HistoryProblem, ScriptFailed
+from ..errors import DbtoolError, HistoryProblem, ScriptFailed
 from ..history import migrations
-from ..history.history import fold
 from ..project.layout import SCHEMA_ID, Project
 from ..sql.outside import Surroundings, made_roles
-from ..sql.script import same_but_comments
 from ..sql.statements import quote, split_qualified, unquote
-from .plan import does_not_run, reworded, surroundings_of
+from .plan import LACKING, reworded, surroundings_of
 
 if TYPE_CHECKING:
-    from ..history.history import Applied
     from ..servers.throwaway import ThrowawayServer
     from ..sql.execute import Connection
 
@@ -128,7 +125,7 @@ def build(
                 reference = replace(reference, reworded=(again,) if again else ())
         except ScriptFailed as error:
             if texts.is_trusted:
-                raise does_not_run("what was applied", server, error) from error
+                raise _does_not_run(server, error) from error
             raise HistoryProblem(
                 f"what was applied does not run without a superuser's rights: {error.message}",
                 detail=error.detail,
@@ -139,6 +136,19 @@ def build(
         finally:
             server.drop_database(name)
     return reference
+
+
+def _does_not_run(server: ThrowawayServer, error: ScriptFailed) -> DbtoolError:
+    """The error of a throwaway server, which is not taken for one of the target's."""
+    lacks = LACKING.search(error.message)
+    hint = f"Name one that has the extension {lacks[1]} with --server." if lacks else error.hint
+    kept = [line for line in (error.detail or "").split("\n") if not line.startswith("nothing of ")]
+    return DbtoolError(
+        f"what was applied does not run on the throwaway server ({server.description}): {error.message}",
+        detail="\n".join([*kept, "nothing was done to any database of yours"]),
+        hint=hint
+        or "What it needs may be data, or something of the target's cluster; --server names another.",
+    )
 
 
 def _word(name: str, text: str) -> bool:
@@ -170,45 +180,6 @@ def build_once(open_server: OpenServer, major: int, texts: Texts, folder: Path) 
 def _catalog(entries: list[tuple[str, str, str]], needs: dict[str, list[str]]) -> Catalog:
     objects = {(kind, identity): facts for kind, identity, facts in entries}
     return Catalog(objects, {user: frozenset(names) for user, names in needs.items()})
-
-
-def applied_texts(
-    histories: Sequence[tuple[Project, Sequence[Applied]]], *, trust_all: bool = False
-) -> Texts:
-    """The scripts as they were applied: the projects' files where they say the same, else the history's.
-
-    Those of several projects come as they were applied, numbered anew, after the schema of the first.
-
-    Whoever may write to the history's tables may have put anything there, so one such text takes the rights
-    of a superuser from all of them, unless `trust_all`. Raises HistoryProblem when a text is nowhere.
-    """
-    found: list[tuple[Applied, str]] = []
-    foreign: list[str] = []
-    for project, applied in histories:
-        scripts = project.scripts()
-        files = {script.number: script.text for script in scripts}
-        with suppress(HistoryProblem):  # it has other texts than those that were squashed
-            applied = fold(applied, scripts[0])
-        unknown = [each.id for each in applied if each.text is None and each.number not in files]
-        if unknown:
-            raise HistoryProblem(
-                f"the text of {', '.join(unknown)} is neither in the history nor in {project.root}",
-                hint="Get the file from where the project was when it was applied.",
-            )
-        for each in applied:
-            file = files.get(each.number)
-            if each.text is None or (file is not None and same_but_comments(each.text, file)):
-                assert file is not None
-                found.append((each, file))
-            else:
-                found.append((each, each.text))
-                foreign.append(project.prefix + each.id)
-    texts = [(each.number, text) for each, text in found]
-    if len(histories) > 1:
-        later = sorted(found[1:], key=lambda one: one[0].applied_at)
-        texts = list(enumerate(text for _, text in [*found[:1], *later]))
-    setup = histories[-1][0].setup
-    return Texts(tuple(texts), tuple(foreign), setup, is_trusted=trust_all or not foreign)
 
 
 # Facts that PostgreSQL prints from what it has parsed.

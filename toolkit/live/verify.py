@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from ..catalog.observe import Observer
 from ..catalog.read import Catalog, Difference, parent, split_on
 from ..connection import connect as connect_url
 from ..errors import Drift, HistoryProblem, counted
-from ..history.history import ADOPTED, Applied, History
+from ..history.history import ADOPTED, Applied, History, fold
 from ..history.lock import exclusive, of, stand_on
 from ..history.migrations import LIMITS, migrate, scripts_up_to
 from ..history.run import Connect, session
@@ -22,7 +22,7 @@ from ..output import Onlooker, Reporter
 from ..project.layout import Project, Script
 from ..servers.choose import open_like
 from ..sql.execute import Connection
-from ..sql.script import extensions_in
+from ..sql.script import extensions_in, same_but_comments
 from . import mend
 from .mend import Mending
 from .plan import reworded, settings_of
@@ -30,7 +30,6 @@ from .scope import (
     LiveDatabase,
     Reference,
     Texts,
-    applied_texts,
     build,
     build_once,
     comparable,
@@ -126,6 +125,45 @@ def verify(
     live = read_live(conn, owners)
     texts = replace(texts, settings=settings_of(conn))
     return histories[-1][1], _compared(conn, texts, live, server, url, kept_in)
+
+
+def applied_texts(
+    histories: Sequence[tuple[Project, Sequence[Applied]]], *, trust_all: bool = False
+) -> Texts:
+    """The scripts as they were applied: the projects' files where they say the same, else the history's.
+
+    Those of several projects come as they were applied, numbered anew, after the schema of the first.
+
+    Whoever may write to the history's tables may have put anything there, so one such text takes the rights
+    of a superuser from all of them, unless `trust_all`. Raises HistoryProblem when a text is nowhere.
+    """
+    found: list[tuple[Applied, str]] = []
+    foreign: list[str] = []
+    for project, applied in histories:
+        scripts = project.scripts()
+        files = {script.number: script.text for script in scripts}
+        with suppress(HistoryProblem):  # it has other texts than those that were squashed
+            applied = fold(applied, scripts[0])
+        unknown = [each.id for each in applied if each.text is None and each.number not in files]
+        if unknown:
+            raise HistoryProblem(
+                f"the text of {', '.join(unknown)} is neither in the history nor in {project.root}",
+                hint="Get the file from where the project was when it was applied.",
+            )
+        for each in applied:
+            file = files.get(each.number)
+            if each.text is None or (file is not None and same_but_comments(each.text, file)):
+                assert file is not None
+                found.append((each, file))
+            else:
+                found.append((each, each.text))
+                foreign.append(project.prefix + each.id)
+    texts = [(each.number, text) for each, text in found]
+    if len(histories) > 1:
+        later = sorted(found[1:], key=lambda one: one[0].applied_at)
+        texts = list(enumerate(text for _, text in [*found[:1], *later]))
+    setup = histories[-1][0].setup
+    return Texts(tuple(texts), tuple(foreign), setup, is_trusted=trust_all or not foreign)
 
 
 def differences_from(

@@ -73,15 +73,14 @@ def open_stock(
     major: int | None, settings: Mapping[str, str] = MappingProxyType({})
 ) -> AbstractContextManager[ThrowawayServer]:
     """A stock server: the system's, else a container; `settings` are those that cannot be done without."""
-    from . import binaries, containers, throwaway
+    from . import containers, throwaway
 
     try:
-        binaries.find_compiling(major)
+        return throwaway.stock(major, settings)
     except DbtoolError:
         if major and containers.docker_has(f"postgres:{major}"):
             return containers.container(f"postgres:{major}", is_stock=True, settings=settings)
         raise
-    return throwaway.stock(major, settings)
 
 
 @contextmanager
@@ -94,7 +93,7 @@ def open_like(
     else in a container. Raises DbtoolError when it cannot be had, unless `or_another` version will do:
     PostgreSQL words definitions differently from version to version.
     """
-    from . import binaries, containers
+    from . import containers
     from .throwaway import embedded
 
     if kind is not None:
@@ -103,7 +102,6 @@ def open_like(
         opened = containers.container(f"postgres:{major}")
     else:
         try:
-            binaries.find_binaries(major)
             opened = embedded(major, extensions)
         except DbtoolError:
             if not or_another:

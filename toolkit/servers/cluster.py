@@ -1,4 +1,4 @@
-"""One PostgreSQL data folder: making it, what its lock file says, why a server did not start."""
+"""One PostgreSQL data folder: making it, its lock file, and a server on it that ends with this process."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ import errno
 import hashlib
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..connection import SUPERUSER
 from ..errors import DbtoolError
-from .account import Account, can_enter, command_line, is_alive, run, state_dir
+from .account import Account, can_enter, command_line, end, is_alive, run, run_as, state_dir
 from .binaries import Binaries
 
 # A process number that no system hands out; PostgreSQL takes a lock file with it for one left by a crash.
 NO_PROCESS = 2**31 - 1
 INITDB_TIMEOUT_SECONDS = 300
+START_TIMEOUT_SECONDS = 120.0
+STOP_TIMEOUT_SECONDS = 30.0
 # Names a folder where what initdb makes is kept: throwaway clusters are copies of it, its number included.
 KEPT_CLUSTERS = "DBTOOL_KEPT_CLUSTERS"
 
@@ -187,6 +191,77 @@ def _free_megabytes(path: Path) -> int:
         existing = next(folder for folder in (path, *path.parents) if folder.exists())
         return shutil.disk_usage(existing).free // 2**20
     return 0
+
+
+# Waits on a pipe whose other end only the owner holds: when the owner ends, in whatever way, so does the
+# server.
+WATCHDOG = r"""
+"$1" -D "$2" >> "$3/server.log" 2>&1 < /dev/null &
+server=$!
+trap : INT TERM HUP
+cat > /dev/null
+kill -QUIT $server 2> /dev/null
+wait $server
+rm -rf "$3" 2> /dev/null || { sleep 1; rm -rf "$3"; }
+"""
+
+
+@contextlib.contextmanager
+def watched(
+    binaries: Binaries, root: Path, account: Account | None, environment: Mapping[str, str]
+) -> Iterator[None]:
+    """A server on `root`/data that ends with this process, however that does.
+
+    Raises DbtoolError with the server's own words when it does not start.
+    """
+    data = root / "data"
+    dog = subprocess.Popen(
+        ["/bin/sh", "-c", WATCHDOG, "dbtool", binaries.program("postgres"), str(data), str(root)],
+        cwd="/",
+        env={**server_environment(), **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        **run_as(account),
+    )
+    try:
+        _wait_until_ready(dog, data, root / "server.log")
+        yield
+    finally:
+        _end(dog, data)
+
+
+def _wait_until_ready(dog: subprocess.Popen[bytes], data: Path, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while True:
+        lock = read_lock_file(data)
+        if lock is not None and lock.is_ready:
+            return
+        if time.monotonic() > deadline or dog.poll() is not None or _has_failed(data, log):
+            said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+            raise failure("PostgreSQL did not start", said, data)
+        time.sleep(0.005)
+
+
+def _has_failed(data: Path, log: Path) -> bool:
+    """Whether the server ended at once: it has said why and holds no lock file any more."""
+    return not (data / "postmaster.pid").exists() and log.exists() and b"FATAL" in log.read_bytes()
+
+
+def _end(dog: subprocess.Popen[bytes], data: Path) -> None:
+    """Let the watchdog end the server; end it ourselves when the watchdog was killed."""
+    lock = serving(data)
+    assert dog.stdin is not None
+    dog.stdin.close()
+    try:
+        dog.wait(STOP_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        dog.kill()
+        dog.wait()
+    is_left = lock is not None and is_server(lock)
+    if lock is not None and is_left and not end(lock.pid, signal.SIGQUIT, STOP_TIMEOUT_SECONDS):
+        raise DbtoolError(f"the throwaway server (process {lock.pid}) does not stop")
 
 
 SOCKETS = Path("/tmp")  # noqa: S108  a socket's path is limited to 107 bytes; each folder below is private

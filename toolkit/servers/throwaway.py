@@ -6,11 +6,9 @@ import contextlib
 import os
 import secrets
 import shutil
-import signal
-import subprocess
 import tempfile
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -25,14 +23,12 @@ from ..sql.execute import send, value
 from ..sql.outside import NOWHERE, Surroundings, keep_inside
 from ..sql.script import split
 from . import cluster
-from .account import end, run_as, server_account
+from .account import server_account
 from .binaries import Binaries, find_binaries, find_compiling, for_account
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString
 
-START_TIMEOUT_SECONDS = 120.0
-STOP_TIMEOUT_SECONDS = 30.0
 MEMORY_DISK = Path("/dev/shm")  # noqa: S108  a private folder is made in it
 MEMORY_NEEDED = 2 * 2**30
 # Nothing has to survive a crash here, so nothing waits for a disk.
@@ -79,17 +75,6 @@ _OF_CLUSTER = ("create_role_stmt", "create_table_space_stmt")
 _DROP_DATABASE: LiteralString = "drop database if exists {} with (force)"
 _DROP_ROLE: LiteralString = "drop owned by {0}; drop role {0}"
 LOCK_CLASS = 0x6462746F  # "dbto": keeps these advisory locks apart from others
-# Waits on a pipe whose other end only the owner holds: when the owner ends, in whatever way, so does the
-# server.
-WATCHDOG = r"""
-"$1" -D "$2" >> "$3/server.log" 2>&1 < /dev/null &
-server=$!
-trap : INT TERM HUP
-cat > /dev/null
-kill -QUIT $server 2> /dev/null
-wait $server
-rm -rf "$3" 2> /dev/null || { sleep 1; rm -rf "$3"; }
-"""
 
 
 class ThrowawayServer:
@@ -323,30 +308,27 @@ def _lock_number(token: str) -> int:
     return int(token, 16) - 2**31
 
 
-@contextlib.contextmanager
-def embedded(major: int | None = None, extensions: Collection[str] = ()) -> Iterator[ThrowawayServer]:
+def embedded(
+    major: int | None = None, extensions: Collection[str] = ()
+) -> AbstractContextManager[ThrowawayServer]:
     """A server from the embedded binaries, its data in memory where there is room; gone afterwards.
 
     `major` asks for one version of PostgreSQL, `extensions` for programs that have them, if any do. Raises
-    DbtoolError when there are no binaries or the server does not start.
+    DbtoolError when there are no binaries, and on entry when the server does not start.
     """
     found = find_binaries(major, extensions)
-    settings = {**SETTINGS, **({"io_method": "sync"} if found.major >= 18 else {})}
-    with _running(found, settings, "embedded") as server:
-        yield server
+    return _running(found, {**SETTINGS, **({"io_method": "sync"} if found.major >= 18 else {})}, "embedded")
 
 
-@contextlib.contextmanager
 def stock(
     major: int | None = None, settings: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[ThrowawayServer]:
+) -> AbstractContextManager[ThrowawayServer]:
     """A server as it comes from the package: nothing configured, so that it flushes, vacuums and compiles.
 
     `settings` are those that a measurement cannot do without. Raises DbtoolError when the system has no
     PostgreSQL with LLVM.
     """
-    with _running(find_compiling(major), settings, "stock") as server:
-        yield server
+    return _running(find_compiling(major), settings, "stock")
 
 
 @contextlib.contextmanager
@@ -354,38 +336,18 @@ def _running(found: Binaries, settings: Mapping[str, str], kind: str) -> Iterato
     account, place = server_account(), _folder()
     binaries = for_account(found, account)
     root = Path(tempfile.mkdtemp(prefix="dbtool-", dir=place))
-    dog: subprocess.Popen[bytes] | None = None
+    data = root / "data"
+    access = {"listen_addresses": "", "unix_socket_directories": str(root), "unix_socket_permissions": "0700"}
+    environment = {**(ENVIRONMENT if kind == "embedded" else {}), "PGHOSTADDR": NOWHERE}
     try:
         if account:
             account.own(root)
-        data = root / "data"
-        access: dict[str, Any] = {
-            "listen_addresses": "",
-            "unix_socket_directories": root,
-            "unix_socket_permissions": "0700",
-        }
         cluster.initialise(binaries, data, account, {**settings, **access}, durable=False)
-        dog = subprocess.Popen(
-            ["/bin/sh", "-c", WATCHDOG, "dbtool", binaries.program("postgres"), str(data), str(root)],
-            cwd="/",
-            env={
-                **cluster.server_environment(),
-                **(ENVIRONMENT if kind == "embedded" else {}),
-                "PGHOSTADDR": NOWHERE,
-            },
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            **run_as(account),
-        )
-        _wait_until_ready(dog, data, root / "server.log")
-        description = f"{kind} PostgreSQL {binaries.version}, data in {place}"
-        with ThrowawayServer(own_server(socket_url(root, "postgres"), data), description) as server:
-            yield server
+        with cluster.watched(binaries, root, account, environment):
+            description = f"{kind} PostgreSQL {binaries.version}, data in {place}"
+            with ThrowawayServer(own_server(socket_url(root, "postgres"), data), description) as server:
+                yield server
     finally:
-        if dog is not None:
-            _stop(dog, root / "data")
         shutil.rmtree(root, ignore_errors=True)
 
 
@@ -406,35 +368,3 @@ def _folder() -> Path:
     if chosen:
         return Path(chosen)
     return MEMORY_DISK if roomy_memory() else Path("/tmp")  # noqa: S108
-
-
-def _wait_until_ready(dog: subprocess.Popen[bytes], data: Path, log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while True:
-        lock = cluster.read_lock_file(data)
-        if lock is not None and lock.is_ready:
-            return
-        if time.monotonic() > deadline or dog.poll() is not None or _has_failed(data, log):
-            said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-            raise cluster.failure("PostgreSQL did not start", said, data)
-        time.sleep(0.005)
-
-
-def _has_failed(data: Path, log: Path) -> bool:
-    """Whether the server ended at once: it has said why and holds no lock file any more."""
-    return not (data / "postmaster.pid").exists() and log.exists() and b"FATAL" in log.read_bytes()
-
-
-def _stop(dog: subprocess.Popen[bytes], data: Path) -> None:
-    """Let the watchdog end the server; end it ourselves when the watchdog was killed."""
-    lock = cluster.serving(data)
-    assert dog.stdin is not None
-    dog.stdin.close()
-    try:
-        dog.wait(STOP_TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired:
-        dog.kill()
-        dog.wait()
-    is_left = lock is not None and cluster.is_server(lock)
-    if lock is not None and is_left and not end(lock.pid, signal.SIGQUIT, STOP_TIMEOUT_SECONDS):
-        raise DbtoolError(f"the throwaway server (process {lock.pid}) does not stop")
