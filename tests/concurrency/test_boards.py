@@ -155,7 +155,7 @@ def test_every_answer_is_the_recount_of_its_snapshot(
 def test_who_finds_too_much_waiting_waits_for_no_merge(fresh: FreshDatabase, learn: Learn) -> None:
     users = [learn.register_user(f"user-{number}") for number in range(20)]
     learn.set_setting("leaderboard_gains_waiting", 0)
-    with session(fresh) as merging, client(fresh) as learn:
+    with session(fresh) as merging:
         learn.award_xp(users[0], 5)
         merging.step(lambda one: one.run("select learn_internal.try_merge_boards()")).result(30)
         learn.run("set lock_timeout = '1s'")
@@ -172,7 +172,7 @@ def test_who_finds_too_much_waiting_waits_for_no_merge(fresh: FreshDatabase, lea
 def test_nobody_waits_for_a_merge_that_is_not_over(fresh: FreshDatabase, learn: Learn) -> None:
     """One transaction merges and stays open: others earn, read and are right; a refresh waits for it."""
     first, second = learn.register_user("first"), learn.register_user("second")
-    with session(fresh) as merging, client(fresh) as learn, session(fresh) as refreshing:
+    with session(fresh) as merging, session(fresh) as refreshing:
         merging.step(lambda one: one.award_xp(first, 30)).result(PATIENCE)
         merging.step(lambda one: one.run("select learn_internal.try_merge_boards()")).result(30)
         learn.award_xp(second, 20)
@@ -200,7 +200,7 @@ def test_a_long_transaction_merges_at_its_end_and_keeps_nobody_from_merging(
 ) -> None:
     crowd(learn, 200)
     other = learn.register_user("other")
-    with session(fresh) as loading, client(fresh) as learn:
+    with session(fresh) as loading:
         loading.step(
             lambda one: one.run(
                 "insert into learn.activity_log (user_id, activity_type, properties, xp, occurred_at)"

@@ -32,7 +32,7 @@ def test_sixty_of_sixty_learners_are_erased_while_they_and_others_go_on(
 ) -> None:
     town = town_of(fresh, 72)
     gone = town.users[:60]
-    with busy(fresh, town), client(fresh) as learn:
+    with busy(fresh, town):
         for user in gone:
             delete(user)(learn)
     assert town.failures == []
@@ -75,7 +75,7 @@ def test_an_erasure_waits_for_a_transaction_with_a_second_call_to_come(
 def test_learners_do_not_queue_behind_an_erasure_that_waits(fresh: FreshDatabase, learn: Learn) -> None:
     """A load is under way for longer than an erasure tries at a time: others go on beside it."""
     loading, gone, other = (learn.make_user() for _ in range(3))
-    with session(fresh) as load, session(fresh) as erasing, client(fresh) as learn:
+    with session(fresh) as load, session(fresh) as erasing:
         load.step(lambda learn: learn.award_xp(loading, 1)).result(PATIENCE)
         erased = erasing.step(delete(gone))
         learn.run("set lock_timeout = '60s'")
@@ -134,7 +134,9 @@ def test_content_is_deleted_while_learners_go_on(fresh: FreshDatabase, table: st
     assert [failure for failure in town.failures if not failure.startswith("23503")] == []
 
 
-def test_learners_are_renamed_hidden_and_deactivated_while_they_go_on(fresh: FreshDatabase) -> None:
+def test_learners_are_renamed_hidden_and_deactivated_while_they_go_on(
+    fresh: FreshDatabase, learn: Learn
+) -> None:
     town = town_of(fresh, 24)
     stop = threading.Event()
 
@@ -153,7 +155,7 @@ def test_learners_are_renamed_hidden_and_deactivated_while_they_go_on(fresh: Fre
                     learn.lock_users(some)
                     learn.run("update learn.users set is_active = not is_active where id = any (%s)", [some])
 
-    with busy(fresh, town, threads=3), ThreadPoolExecutor(2) as pool, client(fresh) as learn:
+    with busy(fresh, town, threads=3), ThreadPoolExecutor(2) as pool:
         editing = [pool.submit(edit, seed) for seed in range(2)]
         for user in town.users[:12]:
             delete(user)(learn)
@@ -225,7 +227,7 @@ def test_whoever_writes_for_learners_by_hand_holds_content_first(fresh: FreshDat
         "  and h.prosrc ~ 'hold_content|content_lock|refuse_by_hand') order by 1"
     )
     assert without == []
-    with session(fresh) as editing, session(fresh) as granting, client(fresh) as learn:
+    with session(fresh) as editing, session(fresh) as granting:
         content = "update learn.tracks set is_published = is_published"
         editing.step(lambda learn: learn.run(content)).result(PATIENCE)
         granted = granting.step(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tests.client import Learn
 from tests.concurrency.busy import busy, settle
-from tests.concurrency.sessions import Task, client, race
+from tests.concurrency.sessions import Task, race
 from tests.conftest import FreshDatabase
 
 
@@ -17,7 +17,7 @@ def merge(goes: UUID, stays: UUID) -> Task[object]:
 def test_accounts_are_merged_while_they_and_others_go_on(fresh: FreshDatabase, learn: Learn) -> None:
     town = settle(learn, 24)
     goes, stays = town.users[:6], town.users[6:12]
-    with busy(fresh, town, threads=4), client(fresh) as learn:
+    with busy(fresh, town, threads=4):
         for one, other in zip(goes, stays, strict=True):
             merge(one, other)(learn)
     assert town.failures == []

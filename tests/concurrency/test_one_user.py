@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.client import AwardSummary, Learn
-from tests.concurrency.sessions import Task, client, interleave, pair, race
+from tests.concurrency.sessions import Task, interleave, pair, race
 from tests.conftest import FreshDatabase
 
 CONNECTIONS = 16
@@ -220,7 +220,7 @@ def test_a_caller_with_an_old_snapshot_is_told_to_retry_or_is_right(
         call(name)
 
     found: dict[tuple[str, str], tuple[str | None, str | None]] = {}
-    with pair(fresh, isolation) as both, client(fresh) as learn:
+    with pair(fresh, isolation) as both:
         for first, second in ((a, b) for a in calls for b in calls):
             user = learn.make_user()
             found[first, second] = both.interleave(calls[first], calls[second])

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from tests.client import Learn
-from tests.concurrency.sessions import Task, client, race, session
+from tests.concurrency.sessions import Task, race, session
 from tests.conftest import FreshDatabase
 from tests.waiting import PATIENCE
 
@@ -113,7 +113,7 @@ def test_a_killed_backend_leaves_nothing_half_done(
         learn.complete_lesson(user, plain, key="key")
         return learn.grant_streak_freezes(user)
 
-    with client(fresh) as learn, session(fresh) as blocker, session(fresh) as victim:
+    with session(fresh) as blocker, session(fresh) as victim:
         victim.step(work).result(PATIENCE)
         if is_waiting:
             victim.commit()
