@@ -217,45 +217,39 @@ def test_no_difference_keeps_the_others_from_being_mended(
             conn.execute("drop role if exists mend_test_role")
 
 
-def test_a_publication_is_never_widened(server: ThrowawayServer) -> None:
+def test_a_publication_is_never_widened(server: ThrowawayServer, empty_database: str) -> None:
     schema = (
         "create schema app; create table app.t (id int primary key, secret text);"
         " create publication pubx for table app.t (id) where (id > 5)"
     )
     wanted = scope.build(server, Texts(((0, schema),)))
-    server.create_database("mend_test")
-    try:
-        with psycopg.connect(server.url("mend_test"), autocommit=True) as conn:
-            conn.execute(schema.encode())
-            conn.execute("alter publication pubx set table app.t (id) where (id > 6)")
-            for drifted in ("set table app.t (id) where (id > 6)", "set table app.t", "drop table app.t"):
-                conn.execute(f"alter publication pubx {drifted}".encode())
-                conn.execute(verify.script(look(conn, wanted)).encode())
-                published = conn.execute("select attnames, rowfilter from pg_publication_tables").fetchall()
-                assert published == [(["id"], "(id > 5)")]
-            conn.execute("drop publication pubx; alter table app.t drop column secret")
-            (gone, column) = sorted(look(conn, wanted), key=lambda each: each.difference.kind, reverse=True)
-            assert (gone.difference.kind, gone.sql, column.difference.kind) == ("publication", [], "column")
-    finally:
-        server.drop_database("mend_test")
+    with psycopg.connect(empty_database, autocommit=True) as conn:
+        conn.execute(schema.encode())
+        conn.execute("alter publication pubx set table app.t (id) where (id > 6)")
+        for drifted in ("set table app.t (id) where (id > 6)", "set table app.t", "drop table app.t"):
+            conn.execute(f"alter publication pubx {drifted}".encode())
+            conn.execute(verify.script(look(conn, wanted)).encode())
+            published = conn.execute("select attnames, rowfilter from pg_publication_tables").fetchall()
+            assert published == [(["id"], "(id > 5)")]
+        conn.execute("drop publication pubx; alter table app.t drop column secret")
+        (gone, column) = sorted(look(conn, wanted), key=lambda each: each.difference.kind, reverse=True)
+        assert (gone.difference.kind, gone.sql, column.difference.kind) == ("publication", [], "column")
 
 
-def test_what_is_made_again_has_no_rights_that_default_privileges_give(server: ThrowawayServer) -> None:
+def test_what_is_made_again_has_no_rights_that_default_privileges_give(
+    server: ThrowawayServer, empty_database: str
+) -> None:
     schema = (
         "create schema app; create view app.v as select 1 as one; create function app.f() returns int"
         " language sql return 1; revoke all on function app.f() from public"
     )
     wanted = scope.build(server, Texts(((0, schema),)))
-    server.create_database("mend_test")
-    try:
-        with psycopg.connect(server.url("mend_test"), autocommit=True) as conn:
-            conn.execute(schema.encode())
-            conn.execute("alter default privileges grant select on tables to pg_monitor")
-            conn.execute("drop view app.v; drop function app.f()")
-            conn.execute(verify.script(look(conn, wanted)).encode())
-            assert look(conn, wanted) == []
-    finally:
-        server.drop_database("mend_test")
+    with psycopg.connect(empty_database, autocommit=True) as conn:
+        conn.execute(schema.encode())
+        conn.execute("alter default privileges grant select on tables to pg_monitor")
+        conn.execute("drop view app.v; drop function app.f()")
+        conn.execute(verify.script(look(conn, wanted)).encode())
+        assert look(conn, wanted) == []
 
 
 def test_what_others_keep_in_the_database_is_no_drift(built: tuple[str, Reference]) -> None:
