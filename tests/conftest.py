@@ -321,7 +321,8 @@ RunDbtool = Callable[..., Result]
 def run_dbtool(tmp_path: Path) -> RunDbtool:
     """Run the CLI in a process of its own: `run_dbtool("status", "--json", env={…}, cwd=…, stdin="…")`.
 
-    No setting of the outer environment reaches it, so a test never touches the database of who runs it.
+    With `code` it has to end with that exit code. No setting of the outer environment reaches it, so a test
+    never touches the database of who runs it.
     """
 
     def run(
@@ -330,6 +331,7 @@ def run_dbtool(tmp_path: Path) -> RunDbtool:
         cwd: Path | None = None,
         stdin: str | None = None,
         timeout: float = PATIENCE,
+        code: int | None = None,
     ) -> Result:
         clean = {
             name: value
@@ -345,6 +347,7 @@ def run_dbtool(tmp_path: Path) -> RunDbtool:
             stdin=stdin or "",
             timeout=timeout,
         )
+        assert code in (None, done.returncode), f"exit code {done.returncode}: {done.stderr}"
         return Result(done.returncode, done.stdout, done.stderr)
 
     return run

@@ -39,9 +39,8 @@ def test_second_run_finds_nothing_to_do(workshop: Workshop) -> None:
     assert workshop.dbtool("migrate").exit_code == 0
     before = workshop.query("select * from dbtool._yoyo_log order by id")
 
-    again = workshop.dbtool("migrate")
+    again = workshop.dbtool("migrate", code=0)
 
-    assert again.exit_code == 0
     assert "nothing to apply" in again.stdout
     assert workshop.query("select * from dbtool._yoyo_log order by id") == before
 
@@ -83,8 +82,7 @@ def test_to_an_earlier_version_applies_and_undoes_nothing(workshop: Workshop) ->
 
 
 def test_dry_run_lists_and_writes_nothing(workshop: Workshop) -> None:
-    result = workshop.dbtool("migrate", "--dry-run")
-    assert result.exit_code == 0
+    result = workshop.dbtool("migrate", "--dry-run", code=0)
     assert [line.split()[2] for line in result.stdout.splitlines()] == ["schema", "migration1", "migration2"]
     assert workshop.query("select nspname from pg_namespace where nspname in ('dbtool', 'shop')") == []
 

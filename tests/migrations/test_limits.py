@@ -162,8 +162,7 @@ def test_limit_is_the_option_else_the_connections_else_five_seconds(
         "migrations/migration1.sql",
         head + "create table shop.seen as select current_setting('lock_timeout') as limit;",
     )
-    result = workshop.dbtool("migrate", "--to", "1", *options, env={"PGOPTIONS": pgoptions})
-    assert result.exit_code == 0, result.stderr
+    workshop.dbtool("migrate", "--to", "1", *options, env={"PGOPTIONS": pgoptions}, code=0)
     assert workshop.value("select * from shop.seen") == expected
 
 

@@ -65,8 +65,7 @@ def test_failure_says_what_ran_and_leaves_the_file_unfinished(workshop: Workshop
         + "create table shop.a ();\n\ncreate table shop.b ();\ninsert into shop.items\nvalues (1, nothing);\n"
         "create table shop.c ();",
     )
-    result = workshop.dbtool("migrate")
-    assert result.exit_code == 1
+    result = workshop.dbtool("migrate", code=1)
     assert "migrations/migration1.sql:6: " in result.stderr
     assert "2 of the 4 statements ran and stay, those that begin on line 2, 4" in result.stderr
     assert workshop.states()["migration1"] == "unfinished"

@@ -18,8 +18,7 @@ NAME = "migrations/migration1.sql"
 
 def history(workshop: Workshop) -> list[dict[str, Any]]:
     """What `dbtool history` knows, oldest first."""
-    result = workshop.dbtool("history", "--json")
-    assert result.exit_code == 0, result.stderr
+    result = workshop.dbtool("history", "--json", code=0)
     events = json.loads(result.stdout)["events"]
     assert isinstance(events, list)
     return events
@@ -43,8 +42,7 @@ def test_edit_of_comments_is_shown_and_accepted(workshop: Workshop, edited: str)
     workshop.write(NAME, edited)
     assert workshop.dbtool("status").exit_code == 4
 
-    shown = workshop.dbtool("repair", "--dry-run")
-    assert shown.exit_code == 0
+    shown = workshop.dbtool("repair", "--dry-run", code=0)
     assert any(line.startswith("+") and not line.startswith("+++") for line in shown.stdout.splitlines())
     assert workshop.states()["migration1"] == "edited"
     assert workshop.dbtool("repair").exit_code == 2
@@ -81,8 +79,7 @@ def test_any_other_edit_is_refused(workshop: Workshop, applied: str, edited: str
     workshop.write(NAME, applied)
     workshop.migrate(to=1)
     workshop.write(NAME, edited)
-    result = workshop.dbtool("repair", "--yes")
-    assert result.exit_code == 4
+    workshop.dbtool("repair", "--yes", code=4)
     assert workshop.states()["migration1"] == "edited"
 
 
@@ -157,8 +154,7 @@ def test_late_migrations_are_applied_when_that_is_asked_for(workshop: Workshop) 
     workshop.write(NAME, late)
     workshop.write("migrations/migration3.sql", "create table shop.three ();")
 
-    refused = workshop.dbtool("migrate")
-    assert refused.exit_code == 4
+    refused = workshop.dbtool("migrate", code=4)
     assert "--allow-late" in refused.stderr
     assert workshop.value("select to_regclass('shop.three') is null")
 

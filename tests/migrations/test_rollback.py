@@ -79,8 +79,7 @@ def test_schema_of_the_history_stays_when_someone_else_uses_it(workshop: Worksho
 def test_missing_rollback_file_undoes_nothing(workshop: Workshop, gone: str) -> None:
     workshop.migrate()
     (workshop.root / gone).unlink()
-    result = workshop.dbtool("rollback", "--to", "0", "--yes")
-    assert result.exit_code == 1
+    result = workshop.dbtool("rollback", "--to", "0", "--yes", code=1)
     assert gone in result.stderr
     assert set(workshop.states().values()) == {"applied"}
     assert workshop.value("select to_regclass('shop.cheap') is not null")
@@ -139,22 +138,19 @@ def test_migration_whose_file_is_gone_is_undone_by_its_rollback_file(workshop: W
 
 def test_without_yes_and_without_terminal_it_is_a_usage_error(workshop: Workshop) -> None:
     workshop.migrate()
-    result = workshop.dbtool("rollback", stdin="y\n")
-    assert result.exit_code == 2
+    result = workshop.dbtool("rollback", stdin="y\n", code=2)
     assert "--yes" in result.stderr
     assert set(workshop.states().values()) == {"applied"}
 
 
 def test_json_lists_what_was_undone(workshop: Workshop) -> None:
     workshop.migrate()
-    result = workshop.dbtool("--yes", "rollback", "--steps", "2", "--json")
-    assert result.exit_code == 0
+    result = workshop.dbtool("--yes", "rollback", "--steps", "2", "--json", code=0)
     assert json.loads(result.stdout)["undone"] == ["migration2", "migration1"]
 
 
 def test_nothing_applied_is_nothing_to_undo(workshop: Workshop) -> None:
-    result = workshop.dbtool("rollback", "--to", "0", "--yes")
-    assert result.exit_code == 0
+    workshop.dbtool("rollback", "--to", "0", "--yes", code=0)
     assert workshop.dbtool("rollback", "--yes").exit_code == 0
     with psycopg.connect(workshop.url) as connection:
         assert connection.execute("select to_regnamespace('dbtool')").fetchone() == (None,)

@@ -155,8 +155,7 @@ def test_role_option_works_as_that_role(workshop: Workshop) -> None:
         f'grant "settings owner" to settings_member; grant create on database {database} to "settings owner"'
     )
     try:
-        done = workshop.dbtool("migrate", "--role", "settings owner")
-        assert done.exit_code == 0, done.stderr
+        workshop.dbtool("migrate", "--role", "settings owner", code=0)
         owner = "select distinct tableowner from pg_tables where schemaname = 'shop'"
         assert workshop.query(owner) == [("settings owner",)]
         assert workshop.dbtool("verify", "--role", "settings owner").exit_code in (0, 4)

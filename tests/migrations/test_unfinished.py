@@ -36,8 +36,7 @@ def shop(workshop: Workshop) -> Workshop:
 
 def unfinished(workshop: Workshop) -> dict[str, Any]:
     """What `status` knows of the one unfinished script."""
-    result = workshop.dbtool("status", "--json")
-    assert result.exit_code == 4
+    result = workshop.dbtool("status", "--json", code=4)
     [entry] = [entry for entry in json.loads(result.stdout)["scripts"] if entry["state"] == "unfinished"]
     found = entry["unfinished"]
     assert isinstance(found, dict)

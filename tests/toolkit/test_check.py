@@ -259,8 +259,7 @@ def test_the_command_exits_with_6_and_lists_every_finding(
     released: Shop, run_dbtool: RunDbtool, server_option: str
 ) -> None:
     released.edit("functions/prices/with_tax.sql", "119", "120")
-    result = run_dbtool("check", "--project", released.root, "--server", server_option)
-    assert result.exit_code == 6
+    result = run_dbtool("check", "--project", released.root, "--server", server_option, code=6)
     assert result.stdout.startswith("functions/prices/with_tax.sql: function shop.with_tax(integer): ")
     assert "Traceback" not in result.stderr
 
@@ -268,12 +267,10 @@ def test_the_command_exits_with_6_and_lists_every_finding(
 def test_the_command_prints_json_for_programs(
     released: Shop, run_dbtool: RunDbtool, server_option: str
 ) -> None:
-    good = run_dbtool("check", "--json", "--project", released.root, "--server", server_option)
-    assert good.exit_code == 0, good.stderr
+    good = run_dbtool("check", "--json", "--project", released.root, "--server", server_option, code=0)
     assert json.loads(good.stdout)["ok"] is True
     released.write({"migrations/migration2.sql": "select 1;"})
-    bad = run_dbtool("check", "--json", "--project", released.root, "--server", server_option)
-    assert bad.exit_code == 6
+    bad = run_dbtool("check", "--json", "--project", released.root, "--server", server_option, code=6)
     (finding,) = json.loads(bad.stdout)["findings"]
     assert (finding["area"], finding["file"]) == ("script", "migrations/migration2.sql")
 

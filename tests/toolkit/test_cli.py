@@ -39,8 +39,7 @@ def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_every_command_has_help_and_the_common_options(name: str, run_dbtool: RunDbtool) -> None:
-    result = run_dbtool(name, "--help")
-    assert result.exit_code == 0, result.stderr
+    result = run_dbtool(name, "--help", code=0)
     assert f" {name} [OPTIONS]" in result.stdout
     assert "--project DIR" in result.stdout
     assert len(result.stdout.split("Options:")[0].strip().splitlines()) >= 3, (
@@ -68,8 +67,7 @@ def test_modules_hold_the_commands_that_are_listed() -> None:
     ],
 )
 def test_wrong_usage_is_exit_code_2_without_traceback(arguments: list[str], run_dbtool: RunDbtool) -> None:
-    result = run_dbtool(*arguments)
-    assert result.exit_code == 2
+    result = run_dbtool(*arguments, code=2)
     assert "Traceback" not in result.stderr
 
 
@@ -113,18 +111,15 @@ def test_options_may_stand_before_or_after_the_command(
 def test_option_after_the_command_wins(
     sample_project: Path, empty_database: str, run_dbtool: RunDbtool
 ) -> None:
-    result = run_dbtool(
+    run_dbtool(
         "--database-url", "postgresql://127.0.0.1:1/x", "--project", sample_project, "status",
-        "--database-url", empty_database,
-    )  # fmt: skip
-    assert result.exit_code == 3
+        "--database-url", empty_database, code=3)  # fmt: skip
 
 
 def test_project_around_the_current_folder_is_used(
     sample_project: Path, empty_database: str, run_dbtool: RunDbtool
 ) -> None:
-    result = run_dbtool("status", "--database-url", empty_database, cwd=sample_project / "migrations")
-    assert result.exit_code == 3
+    result = run_dbtool("status", "--database-url", empty_database, cwd=sample_project / "migrations", code=3)
     assert "migration2" in result.stdout
 
 
@@ -165,9 +160,14 @@ def test_every_error_has_its_exit_code_and_no_traceback(
 def test_debug_shows_the_traceback(arguments: list[str], sample_project: Path, run_dbtool: RunDbtool) -> None:
     env = {} if "--debug" in arguments else {"DBTOOL_DEBUG": "1"}
     result = run_dbtool(
-        "--database-url", "postgresql://127.0.0.1:1/x", "--project", sample_project, *arguments, env=env
+        "--database-url",
+        "postgresql://127.0.0.1:1/x",
+        "--project",
+        sample_project,
+        *arguments,
+        env=env,
+        code=1,
     )
-    assert result.exit_code == 1
     assert "Traceback" in result.stderr
 
 

@@ -177,8 +177,9 @@ def test_ten_megabytes_come_in_within_seconds(
     file.write_text(csv_of(*(row(number, f"{number}? " + "why " * 130) for number in range(18_000))))
     assert file.stat().st_size > 10_000_000
     started = time.perf_counter()
-    done = run_dbtool("--project", ROOT, "--database-url", fresh.url, "import-questions", file, "--json")
-    assert done.exit_code == 0, done.stderr
+    done = run_dbtool(
+        "--project", ROOT, "--database-url", fresh.url, "import-questions", file, "--json", code=0
+    )
     assert '"inserted": 18000' in done.stdout
     assert time.perf_counter() - started < PATIENCE - 10
 

@@ -390,8 +390,7 @@ def test_the_installed_package_is_not_written_to(released: Shop, monkeypatch: py
 def test_the_command_says_what_it_wrote(released: Shop, run_dbtool: RunDbtool, server_option: str) -> None:
     released.edit("functions/prices/with_tax.sql", "119", "120")
     released.write({"views/items/cheap.sql": None})
-    result = run_dbtool("new", "more tax", "--project", released.root, "--server", server_option)
-    assert result.exit_code == 0, result.stderr
+    result = run_dbtool("new", "more tax", "--project", released.root, "--server", server_option, code=0)
     assert result.stdout.splitlines() == [
         "wrote migrations/migration2.sql",
         "wrote migrations/migration2.rollback.sql",
@@ -406,7 +405,6 @@ def test_the_command_fails_with_the_line_of_a_broken_source(
     released.write(
         {"views/items/cheap.sql": "create or replace view shop.cheap as\nselect nothing from shop.items;"}
     )
-    result = run_dbtool("new", "broken", "--project", released.root, "--server", server_option)
-    assert result.exit_code == 1
+    result = run_dbtool("new", "broken", "--project", released.root, "--server", server_option, code=1)
     assert "views/items/cheap.sql:2: " in result.stderr
     assert "Traceback" not in result.stderr

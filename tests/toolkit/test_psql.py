@@ -36,8 +36,9 @@ def test_psql_reaches_the_target_and_passes_its_exit_code(
     args = ("--database-url", empty_database, "psql", "--")
     done = run_dbtool(*args, "-tA", "-c", "select 40 + 2", cwd=sample_project)
     assert (done.exit_code, done.stdout) == (0, "42\n")
-    failed = run_dbtool(*args, "-v", "ON_ERROR_STOP=1", "-f", "-", cwd=sample_project, stdin="select 1/0;")
-    assert failed.exit_code == 3
+    failed = run_dbtool(
+        *args, "-v", "ON_ERROR_STOP=1", "-f", "-", cwd=sample_project, stdin="select 1/0;", code=3
+    )
     assert "division by zero" in failed.stderr
 
 
@@ -72,9 +73,14 @@ def test_password_is_not_on_the_command_line(
     url: str, sample_project: Path, run_dbtool: RunDbtool, fake_psql: dict[str, str]
 ) -> None:
     done = run_dbtool(
-        "psql", "--", "-c", "select 1", cwd=sample_project, env={**fake_psql, "DBTOOL_DATABASE_URL": url}
+        "psql",
+        "--",
+        "-c",
+        "select 1",
+        cwd=sample_project,
+        env={**fake_psql, "DBTOOL_DATABASE_URL": url},
+        code=0,
     )
-    assert done.exit_code == 0, done.stderr
     words, environment = json.loads(done.stdout)
     assert "s3cret" not in " ".join(words)
     assert environment["PGPASSWORD"] == "s3cret @"
@@ -97,6 +103,5 @@ def test_secret_that_psql_would_show_is_refused() -> None:
 
 
 def test_invalid_url_is_a_usage_error(sample_project: Path, run_dbtool: RunDbtool) -> None:
-    done = run_dbtool("psql", "--database-url", "mysql://u:hush@h/d", cwd=sample_project)
-    assert done.exit_code == 2
+    done = run_dbtool("psql", "--database-url", "mysql://u:hush@h/d", cwd=sample_project, code=2)
     assert "hush" not in done.stdout + done.stderr

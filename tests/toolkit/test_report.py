@@ -95,8 +95,7 @@ def test_the_page_is_the_same_wherever_it_is_made(used: str, run_dbtool: RunDbto
     pages = set()
     for zone in ("America/Los_Angeles", "Asia/Tokyo"):
         page = tmp_path / "report.html"
-        done = run_dbtool("report", "--output", page, "--database-url", used, env={"TZ": zone})
-        assert done.exit_code == 0
+        run_dbtool("report", "--output", page, "--database-url", used, env={"TZ": zone}, code=0)
         pages.add(page.read_text(encoding="utf-8"))
     assert len(pages) == 1
 
@@ -104,8 +103,7 @@ def test_the_page_is_the_same_wherever_it_is_made(used: str, run_dbtool: RunDbto
 def test_json_prints_the_numbers_and_writes_no_file(
     used: str, run_dbtool: RunDbtool, tmp_path: Path, numbers: report.Numbers
 ) -> None:
-    done = run_dbtool("report", "--json", "--days", "60", "--database-url", used, cwd=tmp_path)
-    assert done.exit_code == 0
+    done = run_dbtool("report", "--json", "--days", "60", "--database-url", used, cwd=tmp_path, code=0)
     told = json.loads(done.stdout)
     assert told["totals"]["learners"] == numbers.totals["learners"]
     assert 0 <= told["totals"]["stayed_a_week"] == numbers.totals["stayed_a_week"] <= 1
@@ -116,8 +114,7 @@ def test_json_prints_the_numbers_and_writes_no_file(
 def test_a_database_without_these_views_is_named(
     empty_database: str, run_dbtool: RunDbtool, tmp_path: Path
 ) -> None:
-    done = run_dbtool("report", "--database-url", empty_database, cwd=tmp_path)
-    assert done.exit_code == 1
+    done = run_dbtool("report", "--database-url", empty_database, cwd=tmp_path, code=1)
     assert "learn.course_funnel" in done.stderr
     assert "dbtool migrate" in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -149,8 +146,7 @@ def test_an_odd_number_of_days_is_a_mistake_of_usage(run_dbtool: RunDbtool, days
 
 def test_a_file_that_cannot_be_written_is_named(used: str, run_dbtool: RunDbtool, tmp_path: Path) -> None:
     page = tmp_path / "missing" / "report.html"
-    done = run_dbtool("report", "--output", page, "--database-url", used)
-    assert done.exit_code == 1
+    done = run_dbtool("report", "--output", page, "--database-url", used, code=1)
     assert str(page) in done.stderr
 
 

@@ -114,8 +114,7 @@ def test_what_a_seed_sets_does_not_reach_the_next_file(project: Path, migrated: 
 
 def test_pending_migrations_are_refused(project: Path, migrated: str, run_dbtool: RunDbtool) -> None:
     (project / "migrations/migration3.sql").write_text("select 1;")
-    result = run_dbtool("--project", project, "--database-url", migrated, "seed")
-    assert result.exit_code == 3
+    result = run_dbtool("--project", project, "--database-url", migrated, "seed", code=3)
     assert "migration3" in result.stderr
     assert loaded(migrated) == []
 
@@ -147,8 +146,7 @@ def test_project_without_seeds_has_nothing_to_load(
 
 
 def test_json_lists_systems_and_files(project: Path, migrated: str, run_dbtool: RunDbtool) -> None:
-    result = run_dbtool("--project", project, "--database-url", migrated, "seed", "zoo", "--json")
-    assert result.exit_code == 0
+    result = run_dbtool("--project", project, "--database-url", migrated, "seed", "zoo", "--json", code=0)
     assert json.loads(result.stdout)["seeded"] == [
         {"system": "core", "files": ["seeds/core/items.sql"]},
         {"system": "zoo", "files": ["seeds/zoo/part9.sql", "seeds/zoo/part10.sql"]},
@@ -247,7 +245,6 @@ def test_rules_that_are_none_are_a_usage_error(
     exclusive: Path, migrated: str, text: str, run_dbtool: RunDbtool
 ) -> None:
     (exclusive / "seeds/seeds.toml").write_text(text)
-    result = run_dbtool("--project", exclusive, "--database-url", migrated, "seed", "zoo")
-    assert result.exit_code == 2
+    result = run_dbtool("--project", exclusive, "--database-url", migrated, "seed", "zoo", code=2)
     assert "seeds/seeds.toml" in result.stderr
     assert loaded(migrated) == []

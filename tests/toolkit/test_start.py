@@ -19,8 +19,7 @@ BARE = ("-p", "no:hypothesispytest")  # which takes a second to import
 def test_what_is_started_passes(
     tmp_path: Path, run_dbtool: RunDbtool, server_option: str, words: list[str], passed: int
 ) -> None:
-    started = run_dbtool("init", "Acme-2", *words)
-    assert started.exit_code == 0, started.stderr
+    run_dbtool("init", "Acme-2", *words, code=0)
     root = tmp_path / "Acme-2"
     if words:  # what the manual shows is another badge, and two tests more
         manual = (ROOT / "docs/extending.md").read_text().replace("acme", "acme_2")
@@ -51,8 +50,7 @@ def test_own_tests_fail_where_rows_are_damaged(
         "        connection.execute(\"select learn.register_user('ada')\")\n"
         "        connection.execute('update learn.user_stats set longest_streak = 7')\n"
     )
-    tested = run_dbtool("test", "--server", server_option, *BARE, cwd=tmp_path / "acme")
-    assert tested.exit_code == 1
+    tested = run_dbtool("test", "--server", server_option, *BARE, cwd=tmp_path / "acme", code=1)
     assert "2 passed, 2 errors" in tested.stdout, tested.stdout  # it is looked at when each is over
 
 
@@ -78,6 +76,5 @@ def test_half_a_project_is_not_taken_for_the_packaged_one(
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    done = run_dbtool("status")
-    assert done.exit_code == 2
+    done = run_dbtool("status", code=2)
     assert f"it has no {lacks}\n" in done.stderr

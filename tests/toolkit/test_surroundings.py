@@ -69,13 +69,11 @@ def test_whoever_works_as_a_role_finds_what_it_made_as_it_should_be(
             conn.execute(setting.replace("%s", conn.info.dbname).encode())
     url = make_conninfo(around, user=LOGIN, password="x", **({"options": options} if options else {}))
     mine = ("--project", tmp_path / "p", "--database-url", url, *words)
-    done = run_dbtool("migrate", *mine)
-    assert done.exit_code == 0, done.stderr
+    run_dbtool("migrate", *mine, code=0)
     for who in (mine, ("--project", tmp_path / "p", "--database-url", around)):
         done = run_dbtool("verify", *who, "--server", server_option)
         assert done.exit_code == 0, done.stdout + done.stderr
-    done = run_dbtool("rollback", "--to", "0", "--yes", *mine)
-    assert done.exit_code == 0, done.stderr
+    run_dbtool("rollback", "--to", "0", "--yes", *mine, code=0)
     with psycopg.connect(around) as conn:
         schemas = "select nspname from pg_namespace where nspname in ('app', 'dbtool')"
         assert conn.execute(schemas).fetchall() == []
@@ -122,11 +120,9 @@ def test_check_new_and_squash_have_what_the_files_name(tmp_path: Path, run_dbtoo
     (root / "views/v.sql").write_text(
         "create or replace view public.v as select a from public.t;\ncomment on view public.v is 'v';"
     )
-    done = run_dbtool("new", "a view", "--project", root, "--server", "embedded")
-    assert done.exit_code == 0, done.stderr
+    run_dbtool("new", "a view", "--project", root, "--server", "embedded", code=0)
     assert "theirs" not in (root / "migrations/migration2.sql").read_text()
     done = run_dbtool("check", "--project", root, "--server", "embedded")
     assert done.exit_code == 0, done.stdout
     assert "role around_maker, role around_team, tablespace fast" in done.stderr
-    done = run_dbtool("squash", "2", "--project", root, "--server", "embedded")
-    assert done.exit_code == 0, done.stderr
+    run_dbtool("squash", "2", "--project", root, "--server", "embedded", code=0)

@@ -37,8 +37,7 @@ def project(sample_project: Path, empty_database: str, run_dbtool: RunDbtool) ->
         '[targets.live]\nurl = "${LIVE_URL}"\nproduction = true\n\n'
         f'[targets.dev]\nurl = "{with_option(in_a_file(empty_database)[0], "application_name=dev")}"\n'
     )
-    result = run_dbtool("--project", sample_project, "--database-url", empty_database, "migrate")
-    assert result.exit_code == 0, result.stderr
+    run_dbtool("--project", sample_project, "--database-url", empty_database, "migrate", code=0)
     return sample_project
 
 
@@ -56,8 +55,7 @@ def test_target_is_reached_by_its_name(
 ) -> None:
     option = ["--target", "live"]
     command = [*option, "status"] if position == "before" else ["status", *option]
-    result = run_dbtool("--project", project, *command, env={"LIVE_URL": empty_database})
-    assert result.exit_code == 0, result.stderr
+    run_dbtool("--project", project, *command, env={"LIVE_URL": empty_database}, code=0)
 
 
 def test_target_goes_before_the_environment(
@@ -74,8 +72,7 @@ def test_pyproject_names_targets_too(
     (sample_project / "pyproject.toml").write_text(
         f'[project]\nname = "x"\n[tool.dbtool.targets.dev]\nurl = "{url}"\n'
     )
-    result = run_dbtool("--project", sample_project, "migrate", "--target", "dev", env=env)
-    assert result.exit_code == 0
+    run_dbtool("--project", sample_project, "migrate", "--target", "dev", env=env, code=0)
     assert applied(empty_database) == 3
 
 
@@ -102,8 +99,7 @@ def test_target_that_is_not_what_it_should_be_is_a_usage_error(
     sample_project: Path, run_dbtool: RunDbtool, text: str, named: str
 ) -> None:
     (sample_project / "dbtool.toml").write_text(text)
-    result = run_dbtool("--project", sample_project, "status", "--target", "live")
-    assert result.exit_code == 2
+    result = run_dbtool("--project", sample_project, "status", "--target", "live", code=2)
     assert named in result.stderr
     assert SECRET not in result.stderr
     assert "Traceback" not in result.stderr
@@ -121,8 +117,7 @@ def test_unknown_name_unset_variable_and_second_url_are_usage_errors(
     project: Path, run_dbtool: RunDbtool, options: list[str]
 ) -> None:
     second = ["--database-url", "postgresql:///x"] if "dev" in options else []
-    result = run_dbtool("--project", project, "status", *options, *second)
-    assert result.exit_code == 2
+    result = run_dbtool("--project", project, "status", *options, *second, code=2)
     if options[1] == "liv":
         assert "Did you mean live?" in result.stderr
     if options[1] == "live":
@@ -135,8 +130,7 @@ def test_target_is_shown_masked_before_work(
 ) -> None:
     url = with_option(empty_database, f"password={SECRET}")
     env = {"LIVE_URL": "postgresql:///x", **in_a_file(empty_database)[1]}
-    result = run_dbtool("--project", project, *command, "--target", "dev", env=env)
-    assert result.exit_code == 0, result.stderr
+    result = run_dbtool("--project", project, *command, "--target", "dev", env=env, code=0)
     assert result.stderr.startswith("target: dev (postgresql://")
     assert "production" not in result.stderr
     live = run_dbtool("--project", project, "migrate", "--database-url", url)
@@ -154,8 +148,9 @@ def test_production_is_not_touched_without_its_name(
     (project / "schema.sql").write_text("create schema other;")
     where = ["--target", "live"] if by == "name" else ["--database-url", empty_database]
     for name in ([], ["--yes-production", "dev"]):
-        result = run_dbtool("--project", project, *command, *where, *name, env={"LIVE_URL": empty_database})
-        assert result.exit_code == 2, result.stderr
+        result = run_dbtool(
+            "--project", project, *command, *where, *name, env={"LIVE_URL": empty_database}, code=2
+        )
         assert "production" in result.stderr
         assert applied(empty_database) == 3
         assert (project / "schema.sql").read_text() == "create schema other;"
@@ -164,8 +159,7 @@ def test_production_is_not_touched_without_its_name(
 def test_a_production_target_that_cannot_be_looked_up_is_said(
     project: Path, empty_database: str, run_dbtool: RunDbtool
 ) -> None:
-    result = run_dbtool("--project", project, "rollback", "--yes", "--database-url", empty_database)
-    assert result.exit_code == 0, result.stderr
+    result = run_dbtool("--project", project, "rollback", "--yes", "--database-url", empty_database, code=0)
     assert "LIVE_URL" in result.stderr
 
 
@@ -175,8 +169,7 @@ def test_production_is_touched_with_its_name(
     env = {"LIVE_URL": empty_database}
     live = ["--project", project, "--target", "live", "--yes-production", "live"]
     assert run_dbtool(*live, "seed", "--demo", env=env).exit_code == 0
-    result = run_dbtool(*live, "rollback", env=env)
-    assert result.exit_code == 0, result.stderr
+    result = run_dbtool(*live, "rollback", env=env, code=0)
     assert "live (" in result.stderr
     assert applied(empty_database) == 2
 
@@ -185,10 +178,9 @@ def test_reading_and_migrating_production_asks_for_nothing(
     project: Path, empty_database: str, run_dbtool: RunDbtool
 ) -> None:
     for command in (["status"], ["history"], ["migrate"], ["repair", "--dry-run"], ["seed"]):
-        result = run_dbtool(
-            "--project", project, *command, "--target", "live", env={"LIVE_URL": empty_database}
+        run_dbtool(
+            "--project", project, *command, "--target", "live", env={"LIVE_URL": empty_database}, code=0
         )
-        assert result.exit_code == 0, result.stderr
 
 
 @pytest.mark.parametrize(("answer", "exit_code", "left"), [("live\n", 0, 2), ("yes\n", 1, 3), ("\n", 1, 3)])

@@ -134,8 +134,7 @@ def test_history_with_a_text_of_its_own_is_run_without_rights_and_warned_of(
     plant(released, "\n-- only a comment\n")
     assert run_dbtool(*options).stderr == ""
     plant(released, "\n;select 1;\n")
-    harmless = run_dbtool(*options)
-    assert harmless.exit_code == 0, harmless.stderr
+    harmless = run_dbtool(*options, code=0)
     assert "migration1" in harmless.stderr
     # What reads a file needs a superuser: it succeeds where it is trusted, also on a server in a container.
     plant(released, "select pg_read_file('PG_VERSION');")

@@ -35,8 +35,7 @@ def project(sample_project: Path) -> Iterator[Path]:
 def test_up_builds_and_seeds_the_database_and_says_how_to_connect(
     project: Path, run_dbtool: RunDbtool
 ) -> None:
-    done = run_dbtool("up", cwd=project)
-    assert done.exit_code == 0, done.stderr
+    done = run_dbtool("up", cwd=project, code=0)
     url = EmbeddedServer(project / ".dbtool").url()
     assert f"URL: {url}" in done.stdout.splitlines()
     assert "psql" in done.stdout
@@ -51,8 +50,7 @@ def test_up_again_applies_what_is_new_and_keeps_what_is_there(project: Path, run
     with psycopg.connect(url) as connection:
         connection.execute("insert into shop.items values (9, 'kept', 1)")
     (project / "migrations/migration3.sql").write_text("alter table shop.items add column size text;\n")
-    done = run_dbtool("up", "--json", cwd=project)
-    assert done.exit_code == 0, done.stderr
+    done = run_dbtool("up", "--json", cwd=project, code=0)
     shown = json.loads(done.stdout)
     assert shown == {
         "ok": True,
@@ -102,8 +100,7 @@ def test_up_gives_each_system_a_database_of_its_own(project: Path, run_dbtool: R
     (project / "seeds/seeds.toml").write_text(
         'default = "bikes"\nheld = "select name from shop.items where id between 20 and 29"\n'
     )
-    done = run_dbtool("up", "boats", "bikes", "--json", cwd=project)
-    assert done.exit_code == 0, done.stderr
+    done = run_dbtool("up", "boats", "bikes", "--json", cwd=project, code=0)
     server = EmbeddedServer(project / ".dbtool")
     assert json.loads(done.stdout)["databases"] == {"boats": server.url("boats"), "app": server.url()}
     own = "select string_agg(name, ' ' order by id) from shop.items where id > 2"
@@ -139,16 +136,14 @@ def test_databases_that_cannot_be_meant_are_refused_and_no_server_is_made(
 def test_a_database_that_the_embedded_server_lacks_is_a_usage_error_that_lists_those_it_has(
     project: Path, run_dbtool: RunDbtool
 ) -> None:
-    done = run_dbtool("status", "--database", "boats", cwd=project)
-    assert done.exit_code == 2
+    done = run_dbtool("status", "--database", "boats", cwd=project, code=2)
     assert "It has app." in done.stderr
 
 
 def test_up_never_touches_the_database_that_the_environment_names(
     project: Path, run_dbtool: RunDbtool, empty_database: str
 ) -> None:
-    done = run_dbtool("up", cwd=project, env={"DATABASE_URL": empty_database})
-    assert done.exit_code == 0, done.stderr
+    done = run_dbtool("up", cwd=project, env={"DATABASE_URL": empty_database}, code=0)
     assert "DATABASE_URL" in done.stderr
     assert f"psql --database-url '{EmbeddedServer(project / '.dbtool').url()}'" in done.stdout
     with psycopg.connect(empty_database) as connection:
@@ -157,8 +152,7 @@ def test_up_never_touches_the_database_that_the_environment_names(
 
 @pytest.mark.parametrize("command", ["up", "down"])
 def test_up_and_down_refuse_another_database(command: str, project: Path, run_dbtool: RunDbtool) -> None:
-    done = run_dbtool("--database-url", "postgresql://h/x", command, cwd=project)
-    assert done.exit_code == 2
+    run_dbtool("--database-url", "postgresql://h/x", command, cwd=project, code=2)
     assert not (project / ".dbtool").exists()
 
 
@@ -166,8 +160,7 @@ def test_failed_migration_fails_up_and_leaves_the_server_running(
     project: Path, run_dbtool: RunDbtool
 ) -> None:
     (project / "migrations/migration3.sql").write_text("select 1;\nselect wrong;\n")
-    done = run_dbtool("up", cwd=project)
-    assert done.exit_code == 1
+    done = run_dbtool("up", cwd=project, code=1)
     assert "migration3.sql" in done.stderr
     assert "Traceback" not in done.stderr
     assert EmbeddedServer(project / ".dbtool").is_running()
@@ -176,8 +169,7 @@ def test_failed_migration_fails_up_and_leaves_the_server_running(
 def test_down_stops_and_keeps_the_data(project: Path, run_dbtool: RunDbtool) -> None:
     run_dbtool("up", cwd=project)
     server = EmbeddedServer(project / ".dbtool")
-    done = run_dbtool("down", cwd=project)
-    assert done.exit_code == 0
+    run_dbtool("down", cwd=project, code=0)
     assert not server.is_running()
     assert run_dbtool("down", cwd=project).exit_code == 0
     assert "nothing to apply" in run_dbtool("migrate", cwd=project).stdout  # starts it again
@@ -188,8 +180,7 @@ def test_a_port_is_for_who_has_the_password_and_stays_until_it_is_given_up(
     project: Path, run_dbtool: RunDbtool
 ) -> None:
     port = free_port()
-    done = run_dbtool("up", "--port", str(port), "--json", cwd=project)
-    assert done.exit_code == 0, done.stderr
+    done = run_dbtool("up", "--port", str(port), "--json", cwd=project, code=0)
     answer = json.loads(done.stdout)
     url, file = answer["tcp_url"], Path(answer["password_file"])
     assert url == f"postgresql://postgres@localhost:{port}/app"
@@ -273,8 +264,7 @@ def test_server_folder_is_not_seen_by_git(project: Path, run_dbtool: RunDbtool) 
 
 def test_folder_that_cannot_be_written_is_an_error_with_advice(project: Path, run_dbtool: RunDbtool) -> None:
     (project / ".dbtool").write_text("a file where the folder should be")
-    done = run_dbtool("up", cwd=project)
-    assert done.exit_code == 1
+    done = run_dbtool("up", cwd=project, code=1)
     assert "hint:" in done.stderr
     (project / ".dbtool").unlink()
 
