@@ -134,8 +134,7 @@ def test_the_first_full_track_earns_track_finisher(learn: Learn) -> None:
     assert "track-finisher" in learn.complete_lesson(user, second).new_achievements
 
 
-def test_the_third_track_earns_multi_track_learner(learn: Learn) -> None:
-    user = learn.make_user()
+def test_the_third_track_earns_multi_track_learner(learn: Learn, user: UUID) -> None:
     lessons = [learn.make_lesson(0) for _ in range(3)]
     for lesson in lessons:
         learn.make_track(lesson)
@@ -250,8 +249,7 @@ def test_a_wrong_submission_for_one_exercise_costs_one_shot(learn: Learn) -> Non
 
 
 @pytest.mark.parametrize("slug", ["clean-query", "one-shot", "accuracy-king"])
-def test_lessons_without_exercises_earn_no_badge_for_queries(learn: Learn, slug: str) -> None:
-    user = learn.make_user()
+def test_lessons_without_exercises_earn_no_badge_for_queries(learn: Learn, user: UUID, slug: str) -> None:
     for _ in range(10):
         learn.complete_lesson(user, learn.make_lesson(0), 100)
     assert not has(learn, user, slug)
@@ -284,8 +282,7 @@ def test_the_limit_of_speed_runner_is_a_setting(learn: Learn) -> None:
     assert not has(learn, other, "speed-runner")
 
 
-def test_without_a_start_there_is_no_speed(learn: Learn) -> None:
-    user = learn.make_user()
+def test_without_a_start_there_is_no_speed(learn: Learn, user: UUID) -> None:
     learn.solve(user, learn.make_lesson(1))
     learn.complete_lesson(user, learn.make_lesson(0), 100, 5)
     assert not has(learn, user, "speed-runner")
@@ -301,8 +298,7 @@ def test_starting_again_does_not_restart_the_watch(learn: Learn) -> None:
     assert not has(learn, user, "speed-runner")
 
 
-def test_ten_lessons_without_a_wrong_query_earn_accuracy_king(learn: Learn) -> None:
-    user = learn.make_user()
+def test_ten_lessons_without_a_wrong_query_earn_accuracy_king(learn: Learn, user: UUID) -> None:
     for _ in range(9):
         learn.solve(user, learn.make_lesson(1))
     assert not has(learn, user, "accuracy-king")
@@ -322,8 +318,7 @@ def test_a_wrong_or_failing_query_in_between_starts_the_run_anew(learn: Learn, e
     assert "accuracy-king" in learn.solve(user, learn.make_lesson(1)).new_achievements
 
 
-def test_a_wrong_query_after_the_crown_does_not_take_it(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_wrong_query_after_the_crown_does_not_take_it(learn: Learn, user: UUID) -> None:
     for _ in range(10):
         lesson = learn.make_lesson(1)
         learn.solve(user, lesson)
@@ -331,8 +326,7 @@ def test_a_wrong_query_after_the_crown_does_not_take_it(learn: Learn) -> None:
     assert has(learn, user, "accuracy-king")
 
 
-def test_lessons_without_exercises_neither_count_for_a_run_nor_end_it(learn: Learn) -> None:
-    user = learn.make_user()
+def test_lessons_without_exercises_neither_count_for_a_run_nor_end_it(learn: Learn, user: UUID) -> None:
     for _ in range(9):
         learn.solve(user, learn.make_lesson(1))
     learn.complete_lesson(user, learn.make_lesson(0), 10)
@@ -340,8 +334,7 @@ def test_lessons_without_exercises_neither_count_for_a_run_nor_end_it(learn: Lea
     assert "accuracy-king" in learn.solve(user, learn.make_lesson(1)).new_achievements
 
 
-def test_a_lesson_with_a_wrong_query_is_not_one_of_the_ten(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_lesson_with_a_wrong_query_is_not_one_of_the_ten(learn: Learn, user: UUID) -> None:
     learn.solve(user, learn.make_lesson(1), mistakes=1)
     for _ in range(9):
         learn.solve(user, learn.make_lesson(1))
@@ -386,8 +379,7 @@ def test_thirty_days_with_gaps_earn_never_quit(learn: Learn) -> None:
     assert learn.submit_query(user, exercise, False).new_achievements == ["never-quit"]
 
 
-def test_signing_up_and_being_awarded_xp_make_no_active_day(learn: Learn) -> None:
-    user = learn.make_user()
+def test_signing_up_and_being_awarded_xp_make_no_active_day(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 5000)
     learn.grant_achievement(user, "path-master")
     learn.grant_streak_freezes(user)

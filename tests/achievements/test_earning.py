@@ -249,8 +249,7 @@ def test_progress_towards_a_streak_is_the_streak_of_today(learn: Learn) -> None:
     assert progress(learn, user, "weekly-streak") == (0, 7, 0.0, False)
 
 
-def test_progress_of_what_was_granted_is_complete(learn: Learn) -> None:
-    user = learn.make_user()
+def test_progress_of_what_was_granted_is_complete(learn: Learn, user: UUID) -> None:
     learn.grant_achievement(user, "lesson-master")
     assert progress(learn, user, "lesson-master") == (0, 100, 100.0, True)
 

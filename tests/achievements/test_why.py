@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -99,8 +99,7 @@ def test_a_granted_achievement_says_so_and_a_hidden_one_nothing_until_then(learn
     assert rows(learn, user, badge)[0].occurred_at == learn.clock()
 
 
-def test_unknown_users_and_achievements_are_refused(learn: Learn) -> None:
-    user = learn.make_user()
+def test_unknown_users_and_achievements_are_refused(learn: Learn, user: UUID) -> None:
     for slug in ("no-such", None):
         with learn.fails("LX003"):
             rows(learn, user, slug)  # type: ignore[arg-type]

@@ -68,8 +68,7 @@ def test_a_key_is_not_blank_and_not_endless(learn: Learn, function: str, key: st
         CALLS[function](learn, user, lesson, key)
 
 
-def test_a_key_may_have_200_characters(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_key_may_have_200_characters(learn: Learn, user: UUID) -> None:
     assert learn.award_xp(user, 5, key="k" * 200).replayed is False
     assert learn.award_xp(user, 5, key="k" * 200).replayed is True
 
@@ -114,8 +113,7 @@ def test_a_key_is_good_for_the_same_arguments_only(learn: Learn) -> None:
             learn.award_xp(user, amount, source_type, source_id, description, key="a")
 
 
-def test_a_conflict_is_told_also_when_the_other_call_would_fail(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_conflict_is_told_also_when_the_other_call_would_fail(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 5, key="k")
     with learn.refuses("LX013"):
         learn.award_xp(user, -5, key="k")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -65,8 +65,7 @@ def test_a_qualifying_type_makes_an_active_day_and_another_does_not(learn: Learn
 
 
 @pytest.mark.parametrize("activity", ["unheard_of", None, ""])
-def test_an_unknown_type_is_refused(learn: Learn, activity: str | None) -> None:
-    user = learn.make_user()
+def test_an_unknown_type_is_refused(learn: Learn, user: UUID, activity: str | None) -> None:
     with learn.refuses("LX001"):
         learn.record_activity(user, activity)
 
@@ -85,15 +84,13 @@ def test_a_subject_too_long_to_look_up_is_refused(learn: Learn, subject_type: st
         learn.record_activity(user, activity, subject_type, subject_id)
 
 
-def test_the_longest_subject_is_recorded_once(learn: Learn) -> None:
-    user = learn.make_user()
+def test_the_longest_subject_is_recorded_once(learn: Learn, user: UUID) -> None:
     for _ in range(2):
         learn.record_activity(user, "course_completed", "é" * 100, "ß" * 500)
     assert learn.metric(user, "courses_completed") == 1
 
 
-def test_a_scope_too_long_to_look_up_is_refused(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_scope_too_long_to_look_up_is_refused(learn: Learn, user: UUID) -> None:
     with learn.refuses("LX001"):
         learn.record_activity(user, "quiz_completed", properties={"exam_type": "x" * 201})
     learn.record_activity(user, "quiz_completed", properties={"exam_type": "x" * 200})
@@ -146,8 +143,7 @@ def test_properties_are_an_object(learn: Learn) -> None:
         "streak_freeze_used",
     ],
 )
-def test_a_type_that_laurel_writes_itself_is_refused(learn: Learn, activity: str) -> None:
-    user = learn.make_user()
+def test_a_type_that_laurel_writes_itself_is_refused(learn: Learn, user: UUID, activity: str) -> None:
     with learn.refuses("LX010"):
         learn.record_activity(user, activity)
 
@@ -232,8 +228,7 @@ def test_a_fact_written_straight_into_the_log_does_all_that_the_function_does(le
     assert [str(day) for day, _ in learn.active_days(user)] == ["2035-06-13"]
 
 
-def test_a_fact_of_nobody_or_of_no_type_is_not_written_into_the_log(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_fact_of_nobody_or_of_no_type_is_not_written_into_the_log(learn: Learn, user: UUID) -> None:
     with learn.refuses("LX002"):
         learn.run(
             "insert into learn.activity_log (user_id, activity_type)"

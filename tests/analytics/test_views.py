@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
+from uuid import UUID
 
 import pytest
 from psycopg import errors
@@ -40,8 +41,7 @@ def test_an_empty_database_has_no_numbers_but_its_catalog(learn: Learn) -> None:
     assert {row[1:] for row in view(learn, "badges")} == {(0, 0, None)}
 
 
-def test_a_late_fact_counts_on_the_day_it_happened_after_a_refresh_too(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_late_fact_counts_on_the_day_it_happened_after_a_refresh_too(learn: Learn, user: UUID) -> None:
     learn.solve(user, learn.make_lesson())
     learn.refresh_analytics()
     learn.solve(user, learn.make_lesson(), at=learn.clock() - days(9))  # noon of 2035-06-13, a Wednesday
@@ -51,8 +51,7 @@ def test_a_late_fact_counts_on_the_day_it_happened_after_a_refresh_too(learn: Le
     assert (date(2035, 6, 4), "lesson_completed", 50) in view(learn, "daily xp")
 
 
-def test_a_learner_is_active_once_a_day_and_once_a_week(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_learner_is_active_once_a_day_and_once_a_week(learn: Learn, user: UUID) -> None:
     for _ in range(3):
         learn.solve(user, learn.make_lesson())
         learn.solve(user, learn.make_lesson())
@@ -77,8 +76,7 @@ def test_signing_up_makes_nobody_active(learn: Learn) -> None:
     assert view(learn, "retention") == [(date(2035, 6, 11), 0, 1, 0, 0.0)]
 
 
-def test_weeks_without_activity_are_in_the_retention(learn: Learn) -> None:
-    user = learn.make_user()
+def test_weeks_without_activity_are_in_the_retention(learn: Learn, user: UUID) -> None:
     learn.advance(days(14))
     learn.solve(user, learn.make_lesson())
     assert [row[1:4] for row in view(learn, "retention")] == [(0, 1, 0), (1, 1, 0), (2, 1, 1)]
@@ -107,8 +105,7 @@ def test_a_funnel_counts_who_has_come_at_least_so_far(learn: Learn) -> None:
     assert view(learn, "courses") == []
 
 
-def test_a_reversal_is_a_source_below_zero(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_reversal_is_a_source_below_zero(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 70)
     learn.refresh_analytics()
     learn.advance(days(1))
@@ -151,8 +148,7 @@ def test_who_is_deleted_was_never_there(learn: Learn) -> None:
     assert len(users) == after["badges"][0][2]
 
 
-def test_who_is_inactive_has_still_learned(learn: Learn) -> None:
-    user = learn.make_user()
+def test_who_is_inactive_has_still_learned(learn: Learn, user: UUID) -> None:
     learn.solve(user, learn.make_lesson())
     before = told(learn)
     learn.run("update learn.users set is_active = false where id = %s", [user])
@@ -223,8 +219,7 @@ def test_rows_can_be_asked_for_by_their_keys(learn: Learn, plans: str) -> None:
         assert learn.value(query, arguments) == found
 
 
-def test_no_tally_names_a_user(learn: Learn) -> None:
-    user = learn.make_user()
+def test_no_tally_names_a_user(learn: Learn, user: UUID) -> None:
     learn.solve(user, learn.make_lesson())
     learn.refresh_analytics()
     rows = learn.tuples("select t::text from learn_internal.tallies t")

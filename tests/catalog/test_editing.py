@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -31,8 +32,7 @@ def save(learn: Learn, table: str, **content: Any) -> dict[str, Any]:
     return saved
 
 
-def test_a_course_from_draft_to_learners(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_course_from_draft_to_learners(learn: Learn, user: UUID) -> None:
     with learn.role("learn_editor"):
         by(learn, "ada")
         course = save(learn, "courses", slug="joins", title="Joins")

@@ -36,8 +36,7 @@ def rejections(learn: Learn) -> list[Any]:
     ]
 
 
-def test_levels_and_challenges_count_and_the_total_is_the_old_one(learn: Learn) -> None:
-    user = learn.make_user()
+def test_levels_and_challenges_count_and_the_total_is_the_old_one(learn: Learn, user: UUID) -> None:
     full, half, new = (learn.make_plain_challenge(slug) for slug in ("full", "half", "new"))
     load(learn, user, "full", [5, 4, 3, 2, 1], 480)
     load(learn, user, "half", [1, 2], 70)
@@ -58,8 +57,7 @@ def test_levels_and_challenges_count_and_the_total_is_the_old_one(learn: Learn) 
     )
 
 
-def test_no_day_becomes_active_and_nobody_is_notified(learn: Learn) -> None:
-    user = learn.make_user()
+def test_no_day_becomes_active_and_nobody_is_notified(learn: Learn, user: UUID) -> None:
     lesson = learn.make_lesson(0)
     learn.complete_lesson(user, lesson)
     learn.advance(days(1))
@@ -76,8 +74,7 @@ def test_no_day_becomes_active_and_nobody_is_notified(learn: Learn) -> None:
     assert len(learn.notices(user)) > len(notices)
 
 
-def test_badges_are_earned_and_pay(learn: Learn) -> None:
-    user = learn.make_user()
+def test_badges_are_earned_and_pay(learn: Learn, user: UUID) -> None:
     badge = learn.make_achievement({"metric": "challenges_completed", "at_least": 2}, xp_reward=25)
     for slug in ("one", "two"):
         learn.make_plain_challenge(slug, levels=1)
@@ -87,8 +84,7 @@ def test_badges_are_earned_and_pay(learn: Learn) -> None:
     assert learn.stats(user).total_xp == 45
 
 
-def test_tracks_paths_and_difficulties_are_completed_unpaid(learn: Learn) -> None:
-    user = learn.make_user()
+def test_tracks_paths_and_difficulties_are_completed_unpaid(learn: Learn, user: UUID) -> None:
     lesson = learn.make_lesson(0)
     track = learn.make_track(difficulty="systems")
     mixed = learn.make_track(lesson, difficulty="concepts")
@@ -116,8 +112,7 @@ def test_tracks_paths_and_difficulties_are_completed_unpaid(learn: Learn) -> Non
     assert learn.stats(user).total_xp == 300 + 50 + 200
 
 
-def test_running_again_pays_nothing_more(learn: Learn) -> None:
-    user = learn.make_user()
+def test_running_again_pays_nothing_more(learn: Learn, user: UUID) -> None:
     learn.make_plain_challenge("one", levels=2)
     load(learn, user, "one", [1], 40)
     assert learn.import_old_progress() == (1, 0, 0)
@@ -131,8 +126,7 @@ def test_running_again_pays_nothing_more(learn: Learn) -> None:
     assert (learn.facts(user), learn.ledger(user)) == before
 
 
-def test_what_has_grown_is_paid_by_the_difference(learn: Learn) -> None:
-    user = learn.make_user()
+def test_what_has_grown_is_paid_by_the_difference(learn: Learn, user: UUID) -> None:
     challenge = learn.make_plain_challenge("one", levels=2)
     load(learn, user, "one", [1], 40)
     learn.import_old_progress()
@@ -144,8 +138,7 @@ def test_what_has_grown_is_paid_by_the_difference(learn: Learn) -> None:
 
 
 @pytest.mark.parametrize(("levels", "xp"), [([1], 100), ([1, 2], 99), ([], 100)])
-def test_what_has_shrunk_is_rejected(learn: Learn, levels: list[int], xp: int) -> None:
-    user = learn.make_user()
+def test_what_has_shrunk_is_rejected(learn: Learn, user: UUID, levels: list[int], xp: int) -> None:
     learn.make_plain_challenge("one")
     load(learn, user, "one", [1, 2], 100)
     learn.import_old_progress()
@@ -198,8 +191,7 @@ def test_rows_that_make_no_sense_stay_with_the_reason(
     assert learn.stats(user).total_xp == 30
 
 
-def test_of_two_rows_for_the_same_the_first_good_one_is_imported(learn: Learn) -> None:
-    user = learn.make_user()
+def test_of_two_rows_for_the_same_the_first_good_one_is_imported(learn: Learn, user: UUID) -> None:
     learn.make_plain_challenge("one")
     load(learn, user, "one", [1], -1)
     first = load(learn, user, "one", [1], 10)
@@ -217,8 +209,7 @@ def test_an_empty_table_imports_nothing(learn: Learn) -> None:
     assert learn.import_old_progress() == (0, 0, 0)
 
 
-def test_levels_go_on_where_the_import_ended(learn: Learn) -> None:
-    user = learn.make_user()
+def test_levels_go_on_where_the_import_ended(learn: Learn, user: UUID) -> None:
     challenge = learn.make_plain_challenge("one", levels=3)
     load(learn, user, "one", [1, 2], 75)
     learn.import_old_progress()
@@ -227,8 +218,7 @@ def test_levels_go_on_where_the_import_ended(learn: Learn) -> None:
     assert progress(learn, user, challenge) == ("completed", 3, [1, 2, 3], True, True, 2)
 
 
-def test_what_was_passed_here_before_is_not_told_again(learn: Learn) -> None:
-    user = learn.make_user()
+def test_what_was_passed_here_before_is_not_told_again(learn: Learn, user: UUID) -> None:
     challenge = learn.make_plain_challenge("one", levels=2)
     learn.pass_level(user, challenge, 1)
     load(learn, user, "one", [1, 2], 90)
@@ -238,8 +228,7 @@ def test_what_was_passed_here_before_is_not_told_again(learn: Learn) -> None:
     assert learn.stats(user).total_xp == 20 + 90
 
 
-def test_a_locked_challenge_that_was_played_elsewhere_is_unlocked(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_locked_challenge_that_was_played_elsewhere_is_unlocked(learn: Learn, user: UUID) -> None:
     challenge = learn.make_plain_challenge("one", needs=[learn.make_plain_challenge()])
     load(learn, user, "one", [1], 5)
     learn.import_old_progress()
@@ -247,8 +236,7 @@ def test_a_locked_challenge_that_was_played_elsewhere_is_unlocked(learn: Learn) 
     learn.pass_level(user, challenge, 2)
 
 
-def test_levels_that_go_later_complete_an_imported_challenge(learn: Learn) -> None:
-    user = learn.make_user()
+def test_levels_that_go_later_complete_an_imported_challenge(learn: Learn, user: UUID) -> None:
     challenge = learn.make_plain_challenge("one", levels=3)
     load(learn, user, "one", [1, 2], 5)
     learn.import_old_progress()
@@ -256,8 +244,7 @@ def test_levels_that_go_later_complete_an_imported_challenge(learn: Learn) -> No
     assert progress(learn, user, challenge)[0] == "completed"
 
 
-def test_a_challenge_without_levels_is_completed_by_all_five(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_challenge_without_levels_is_completed_by_all_five(learn: Learn, user: UUID) -> None:
     one, two = learn.make_plain_challenge("one", levels=0), learn.make_plain_challenge("two", levels=0)
     load(learn, user, "one", [1, 2, 3, 4, 5], 5)
     load(learn, user, "two", [1, 2, 3, 4], 5)
@@ -304,8 +291,7 @@ def test_bulk_is_the_same_as_one_by_one(learn: Learn) -> None:
         assert learn.stats(user) == learn.stats(users[0])
 
 
-def test_a_rebuild_keeps_what_was_imported(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_rebuild_keeps_what_was_imported(learn: Learn, user: UUID) -> None:
     track = learn.make_track()
     for slug, levels in (("one", [1, 2]), ("two", [1]), ("three", [])):
         learn.make_plain_challenge(slug, levels=2, track=track)
@@ -325,8 +311,7 @@ def test_a_rebuild_keeps_what_was_imported(learn: Learn) -> None:
     assert learn.facts(user) == facts
 
 
-def test_missing_payment_is_found(learn: Learn) -> None:
-    user = learn.make_user()
+def test_missing_payment_is_found(learn: Learn, user: UUID) -> None:
     learn.make_plain_challenge("one")
     learn.run("set local session_replication_role = replica")
     learn.run(

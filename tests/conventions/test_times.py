@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -162,8 +163,7 @@ def test_no_plan_is_for_a_day_that_never_comes(learn: Learn) -> None:
         "J99",
     ],
 )
-def test_no_batch_takes_a_time_that_is_none(learn: Learn, at: str) -> None:
-    user = learn.make_user()
+def test_no_batch_takes_a_time_that_is_none(learn: Learn, user: UUID, at: str) -> None:
     kind = learn.make_activity_type()
     with learn.refuses("LX001"):
         learn.record_activities([{"user_id": user, "activity_type": kind, "occurred_at": at}])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tests.client import Learn
 
 
-def test_each_published_track_is_told_apart(learn: Learn) -> None:
-    user = learn.make_user()
+def test_each_published_track_is_told_apart(learn: Learn, user: UUID) -> None:
     assert learn.dashboard(user)["track_progress"] == {}
     lessons = [learn.make_lesson(0) for _ in range(4)]
     learn.make_track(*lessons, slug="long", difficulty="fundamentals")
@@ -42,8 +41,7 @@ def test_the_percentile_says_how_many_have_at_most_as_much(learn: Learn) -> None
         learn.rank_percentile(uuid4())
 
 
-def test_what_was_begun_and_how_long_it_took_is_told(learn: Learn) -> None:
-    user = learn.make_user()
+def test_what_was_begun_and_how_long_it_took_is_told(learn: Learn, user: UUID) -> None:
     one, two, _ = (learn.make_challenge((10, 10)) for _ in range(3))
     learn.submit_level_attempt(user, one, 1, time_spent_seconds=100)
     learn.submit_level_attempt(user, one, 2, time_spent_seconds=20)
@@ -60,8 +58,7 @@ def test_what_was_begun_and_how_long_it_took_is_told(learn: Learn) -> None:
     assert home["time_spent_seconds"] == 3127
 
 
-def test_completed_challenges_and_unread_notifications_are_counted(learn: Learn) -> None:
-    user = learn.make_user()
+def test_completed_challenges_and_unread_notifications_are_counted(learn: Learn, user: UUID) -> None:
     one = learn.make_plain_challenge(levels=1)
     learn.pass_level(user, one, 1)
     learn.pass_level(user, learn.make_plain_challenge(levels=2), 1)

@@ -175,14 +175,12 @@ def test_what_names_a_user_is_unique_without_regard_to_case(
         ("preferences", "[]"),
     ],
 )
-def test_columns_hold_what_they_are_for(learn: Learn, column: str, value: str) -> None:
-    user = learn.make_user()
+def test_columns_hold_what_they_are_for(learn: Learn, user: UUID, column: str, value: str) -> None:
     with learn.fails("23514"):
         learn.run(f"update learn.users set {column} = %s where id = %s", [value, user])
 
 
-def test_a_changed_row_says_when(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_changed_row_says_when(learn: Learn, user: UUID) -> None:
     later = learn.advance(days(1))
     learn.run("update learn.users set bio = 'Counts.' where id = %s", [user])
     assert learn.value("select updated_at from learn.users where id = %s", [user]) == later
@@ -204,8 +202,7 @@ def test_every_call_for_an_inactive_user_is_refused(learn: Learn) -> None:
 # ── password hashes ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_password_hash_is_kept_and_replaced(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_password_hash_is_kept_and_replaced(learn: Learn, user: UUID) -> None:
     assert learn.get_password_hash(user) is None
     learn.set_password_hash(user, "$argon2id$one")
     assert learn.get_password_hash(user) == "$argon2id$one"
@@ -213,8 +210,7 @@ def test_a_password_hash_is_kept_and_replaced(learn: Learn) -> None:
     assert learn.get_password_hash(user) == "$argon2id$two"
 
 
-def test_nobody_inactive_or_unknown_has_a_password(learn: Learn) -> None:
-    user = learn.make_user()
+def test_nobody_inactive_or_unknown_has_a_password(learn: Learn, user: UUID) -> None:
     learn.set_password_hash(user, "$argon2id$one")
     learn.run("update learn.users set is_active = false where id = %s", [user])
     assert learn.get_password_hash(user) is None
@@ -222,8 +218,7 @@ def test_nobody_inactive_or_unknown_has_a_password(learn: Learn) -> None:
 
 
 @pytest.mark.parametrize("password_hash", [None, "", " "])
-def test_a_password_hash_is_not_blank(learn: Learn, password_hash: str | None) -> None:
-    user = learn.make_user()
+def test_a_password_hash_is_not_blank(learn: Learn, user: UUID, password_hash: str | None) -> None:
     with learn.refuses("LX001"):
         learn.set_password_hash(user, password_hash)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from uuid import UUID
 
 import pytest
 
@@ -55,8 +56,7 @@ def test_so_many_gains_wait_at_most_and_boards_are_right(learn: Learn, limit: in
     ] == [ranks[-totals[name]] for name in names if name not in hidden and name in totals]
 
 
-def test_what_a_failed_transaction_had_gained_does_not_count_for_ever(learn: Learn) -> None:
-    user = learn.make_user()
+def test_what_a_failed_transaction_had_gained_does_not_count_for_ever(learn: Learn, user: UUID) -> None:
     learn.refresh_leaderboard()
     learn.set_setting("leaderboard_gains_waiting", 50)
     learn.run("select setval('learn_internal.board_gains_id_seq', 1000000)")

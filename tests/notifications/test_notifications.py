@@ -32,8 +32,7 @@ def rule(
     )
 
 
-def test_registering_and_levels_are_told(learn: Learn) -> None:
-    user = learn.make_user()
+def test_registering_and_levels_are_told(learn: Learn, user: UUID) -> None:
     assert learn.notices(user) == [("achievement", "Achievement earned: Welcome Aboard", None)]
     learn.award_xp(user, 350)
     assert learn.notices(user)[1:] == [
@@ -41,8 +40,7 @@ def test_registering_and_levels_are_told(learn: Learn) -> None:
     ]
 
 
-def test_a_streak_is_told_as_one(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_streak_is_told_as_one(learn: Learn, user: UUID) -> None:
     for _ in range(7):
         learn.solve(user, learn.make_lesson(1))
         learn.advance(days(1))
@@ -50,8 +48,7 @@ def test_a_streak_is_told_as_one(learn: Learn) -> None:
     assert [kind for kind, title, _ in learn.notices(user) if "Weekly" in title] == ["streak"]
 
 
-def test_levels_of_challenges_and_unlocks_are_told(learn: Learn) -> None:
-    user = learn.make_user()
+def test_levels_of_challenges_and_unlocks_are_told(learn: Learn, user: UUID) -> None:
     first = learn.make_plain_challenge("cache", levels=2)
     second = learn.make_plain_challenge("queue", needs=[first])
     learn.run("select learn.check_and_unlock_challenges(%s)", [user])
@@ -70,8 +67,7 @@ def test_levels_of_challenges_and_unlocks_are_told(learn: Learn) -> None:
     assert learn.facts(user, "challenge_unlocked") == [("challenge_unlocked", "challenge", str(second))]
 
 
-def test_a_challenge_of_a_track_that_asks_for_another_is_told(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_challenge_of_a_track_that_asks_for_another_is_told(learn: Learn, user: UUID) -> None:
     lesson = learn.make_lesson(0)
     basics, deep = learn.make_track(lesson), learn.make_track()
     learn.make_prerequisite(deep, basics)
@@ -80,8 +76,7 @@ def test_a_challenge_of_a_track_that_asks_for_another_is_told(learn: Learn) -> N
     assert [kind for kind, _, _ in learn.notices(user)].count("challenge_unlock") == 1
 
 
-def test_courses_are_told(learn: Learn) -> None:
-    user = learn.make_user()
+def test_courses_are_told(learn: Learn, user: UUID) -> None:
     course = learn.value(
         "insert into learn.courses (slug, title) values ('sql', 'All of SQL') returning id",
     )
@@ -93,8 +88,7 @@ def test_courses_are_told(learn: Learn) -> None:
     assert ("course_completed", "Course completed", "You have completed All of SQL.") in learn.notices(user)
 
 
-def test_placeholders_are_filled_from_the_fact(learn: Learn) -> None:
-    user = learn.make_user()
+def test_placeholders_are_filled_from_the_fact(learn: Learn, user: UUID) -> None:
     activity = learn.make_activity_type()
     rule(
         learn,
@@ -116,8 +110,7 @@ def test_placeholders_are_filled_from_the_fact(learn: Learn) -> None:
     ]
 
 
-def test_a_title_that_comes_out_blank_is_the_type(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_title_that_comes_out_blank_is_the_type(learn: Learn, user: UUID) -> None:
     activity = learn.make_activity_type()
     rule(learn, activity, title="{name}")
     learn.record_activity(user, activity, "course", "no number")
@@ -125,8 +118,7 @@ def test_a_title_that_comes_out_blank_is_the_type(learn: Learn) -> None:
     assert [title for kind, title, _ in learn.notices(user) if kind == "note"] == ["note", "note"]
 
 
-def test_a_fact_is_told_once_by_the_rule_with_a_filter(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_fact_is_told_once_by_the_rule_with_a_filter(learn: Learn, user: UUID) -> None:
     activity = learn.make_activity_type()
     rule(learn, activity, "any")
     rule(learn, activity, "big", filter='{"size": "big"}')
@@ -136,8 +128,7 @@ def test_a_fact_is_told_once_by_the_rule_with_a_filter(learn: Learn) -> None:
     assert [kind for kind, _, _ in learn.notices(user)][1:] == ["big", "any", "any"]
 
 
-def test_facts_that_no_rule_matches_are_not_told(learn: Learn) -> None:
-    user = learn.make_user()
+def test_facts_that_no_rule_matches_are_not_told(learn: Learn, user: UUID) -> None:
     activity = learn.make_activity_type()
     rule(learn, activity, filter='{"size": "big"}')
     learn.record_activity(user, activity)
@@ -179,16 +170,14 @@ def test_a_transaction_can_be_quiet(learn: Learn) -> None:
     assert len(learn.notices(user)) > 0
 
 
-def test_a_replayed_call_tells_nothing(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_replayed_call_tells_nothing(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 150, key="k")
     before = learn.notices(user)
     learn.award_xp(user, 150, key="k")
     assert learn.notices(user) == before
 
 
-def test_a_rebuild_tells_nothing(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_rebuild_tells_nothing(learn: Learn, user: UUID) -> None:
     first = learn.make_plain_challenge(levels=1)
     learn.make_plain_challenge(needs=[first])
     learn.pass_level(user, first, 1)
@@ -245,8 +234,7 @@ def test_unknown_users_are_refused(learn: Learn) -> None:
                 call(user)
 
 
-def test_old_ones_are_purged(learn: Learn) -> None:
-    user = learn.make_user()
+def test_old_ones_are_purged(learn: Learn, user: UUID) -> None:
     learn.advance(days(1))
     learn.award_xp(user, 100)
     assert learn.purge_notifications(learn.clock()) == 1
@@ -266,14 +254,12 @@ def test_old_ones_are_purged(learn: Learn) -> None:
         "update learn.notification_rules set filter = '[]'",
     ],
 )
-def test_rows_that_make_no_sense_are_refused(learn: Learn, change: str) -> None:
-    user = learn.make_user()
+def test_rows_that_make_no_sense_are_refused(learn: Learn, user: UUID, change: str) -> None:
     with learn.fails("23514"):
         learn.run(change.format(user=f"'{user}'"))
 
 
-def test_a_fact_is_told_once_even_by_the_owner(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_fact_is_told_once_even_by_the_owner(learn: Learn, user: UUID) -> None:
     with learn.fails("23505"):
         learn.run(
             "insert into learn.notifications (user_id, type, title, fact_id)"
@@ -282,8 +268,7 @@ def test_a_fact_is_told_once_even_by_the_owner(learn: Learn) -> None:
         )
 
 
-def test_learn_app_reads_and_marks(learn: Learn) -> None:
-    user = learn.make_user()
+def test_learn_app_reads_and_marks(learn: Learn, user: UUID) -> None:
     with learn.role("learn_app"):
         assert learn.mark_read(user) == 1
         for statement in (
@@ -318,8 +303,7 @@ def test_a_jump_of_many_levels_is_told_once(learn: Learn, caller: str | None) ->
     assert [notice[0] for notice in learn.notices(user)].count("level_up") == 2
 
 
-def test_a_jump_of_levels_of_a_skill_is_told_once_for_each_skill(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_jump_of_levels_of_a_skill_is_told_once_for_each_skill(learn: Learn, user: UUID) -> None:
     rule(learn, "skill_level_reached", title="{name}: {level}")
     skills = [learn.make_skill(f"skill-of-{name}", xp_per_level=10) for name in ("ada", "bob")]
     learn.award_xp(user, 100)

@@ -71,8 +71,7 @@ def test_what_laurel_keeps_up_to_date_is_no_change(learn: Learn) -> None:
     assert learn.value(seen) == before
 
 
-def test_rights_are_audited_and_nothing_personal_is(learn: Learn) -> None:
-    user = learn.make_user()
+def test_rights_are_audited_and_nothing_personal_is(learn: Learn, user: UUID) -> None:
     learn.run(
         "update learn.users set role = 'admin', email = 'secret@example.org', bio = 'secret' where id = %s",
         [user],
@@ -83,8 +82,7 @@ def test_rights_are_audited_and_nothing_personal_is(learn: Learn) -> None:
     assert (old, new) == ({"role": "user"}, {"role": "admin"})
 
 
-def test_whose_a_login_role_is_is_audited(learn: Learn) -> None:
-    user = learn.make_user()
+def test_whose_a_login_role_is_is_audited(learn: Learn, user: UUID) -> None:
     learn.run("insert into learn_internal.learner_roles values (%s, 'ada_logs_in')", [user])
     learn.value("select learn.erase_user(%s)", [user])
     trail = [row for row in learn.tuples(TRAIL, [user]) if row[1] == "learner_roles"]
@@ -128,8 +126,7 @@ def test_what_is_given_to_everybody_is_audited_once(learn: Learn, name: str) -> 
     assert new in ({"users": 2}, {"answers": 1, "take_back": False})
 
 
-def test_a_call_that_fails_or_is_repeated_leaves_no_trace(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_call_that_fails_or_is_repeated_leaves_no_trace(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 5, source_id="prize", key="once")
     learn.award_xp(user, 5, source_id="prize", key="once")
     learn.award_xp(user, 5, source_id="prize")
@@ -138,8 +135,7 @@ def test_a_call_that_fails_or_is_repeated_leaves_no_trace(learn: Learn) -> None:
     assert len(learn.tuples(TRAIL, [user])) == 1
 
 
-def test_the_trail_outlives_its_user(learn: Learn) -> None:
-    user = learn.make_user()
+def test_the_trail_outlives_its_user(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 5)
     learn.run("delete from learn.users where id = %s", [user])
     assert [row[0] for row in learn.tuples(TRAIL, [user])] == ["award_xp"]

@@ -21,8 +21,7 @@ def held_by(learn: Learn, log: str, user: UUID) -> list[str]:
 
 
 @pytest.mark.parametrize("log", LOGS)
-def test_without_a_partition_rows_go_to_the_default_one(learn: Learn, log: str) -> None:
-    user = learn.make_user()
+def test_without_a_partition_rows_go_to_the_default_one(learn: Learn, user: UUID, log: str) -> None:
     learn.award_xp(user, 10)
     assert held_by(learn, log, user) == ["default"]
 
@@ -45,8 +44,7 @@ def test_a_date_is_given_and_not_too_far_ahead(learn: Learn, until: date | None)
 
 
 @pytest.mark.parametrize("log", LOGS)
-def test_rows_in_the_default_partition_move_to_their_month(learn: Learn, log: str) -> None:
-    user = learn.make_user()
+def test_rows_in_the_default_partition_move_to_their_month(learn: Learn, user: UUID, log: str) -> None:
     learn.award_xp(user, 10)
     before = learn.ledger(user), learn.facts(user), learn.stats(user)
     learn.ensure_partitions(date(2035, 7, 1))
@@ -55,8 +53,7 @@ def test_rows_in_the_default_partition_move_to_their_month(learn: Learn, log: st
 
 
 @pytest.mark.parametrize("log", LOGS)
-def test_new_rows_land_in_their_month_and_still_do_their_work(learn: Learn, log: str) -> None:
-    user = learn.make_user()
+def test_new_rows_land_in_their_month_and_still_do_their_work(learn: Learn, user: UUID, log: str) -> None:
     learn.ensure_partitions(date(2035, 7, 1))
     learn.set_clock("2035-07-01 00:00")
     summary = learn.solve(user, learn.make_lesson(1))
@@ -89,8 +86,7 @@ def test_rows_of_past_months_leave_the_default_partition_too(learn: Learn) -> No
     assert held_by(learn, "xp_transactions", user) == ["2035_04", "2035_06"]
 
 
-def test_one_old_row_makes_its_month_and_none_without_rows(learn: Learn) -> None:
-    user = learn.make_user()
+def test_one_old_row_makes_its_month_and_none_without_rows(learn: Learn, user: UUID) -> None:
     learn.run(
         "insert into learn.activity_log (user_id, activity_type, recorded_at)"
         " values (%s, 'lesson_started', '1999-01-02')",
@@ -100,8 +96,7 @@ def test_one_old_row_makes_its_month_and_none_without_rows(learn: Learn) -> None
     assert held_by(learn, "activity_log", user) == ["1999_01", "2035_06"]
 
 
-def test_ids_go_on_across_partitions(learn: Learn) -> None:
-    user = learn.make_user()
+def test_ids_go_on_across_partitions(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 1)
     learn.ensure_partitions(date(2035, 7, 1))
     learn.award_xp(user, 2)

@@ -303,8 +303,7 @@ READS: dict[str, Callable[[Learn, UUID], Any]] = {
 
 
 @pytest.mark.parametrize("what", READS)
-def test_learn_readonly_reads_what_the_owner_reads(learn: Learn, what: str) -> None:
-    user = learn.make_user()
+def test_learn_readonly_reads_what_the_owner_reads(learn: Learn, user: UUID, what: str) -> None:
     learn.solve(user, learn.make_lesson(1))
     expected = READS[what](learn, user)
     with learn.role("learn_readonly"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -51,8 +52,7 @@ def test_a_setting_of_another_type_may_be_added(learn: Learn) -> None:
     )
 
 
-def test_a_setting_that_is_missing_is_named(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_setting_that_is_missing_is_named(learn: Learn, user: UUID) -> None:
     learn.run("delete from learn.platform_settings where key = 'max_event_age_days'")
     with learn.refuses("LX003") as refusal:
         learn.award_xp(user, 1, at="2035-06-13 11:00")
@@ -94,8 +94,7 @@ def test_everything_goes_by_the_clock(learn: Learn) -> None:
 
 
 @pytest.mark.parametrize("key", ["nft_minting_enabled", "issuer_name", "hashscan_url", "faucet_max_hbar"])
-def test_a_setting_that_credentials_miss_is_named(learn: Learn, key: str) -> None:
-    user = learn.make_user()
+def test_a_setting_that_credentials_miss_is_named(learn: Learn, user: UUID, key: str) -> None:
     course = learn.value("insert into learn.courses (slug, title) values ('c', 'C') returning id")
     learn.run("delete from learn.platform_settings where key = %s", [key])
     with learn.refuses("LX003") as refusal:

@@ -45,8 +45,7 @@ def test_a_round_begins_with_what_is_nobodys(learn: Learn) -> None:
     assert check(learn, 1) == learn.tuples(FINDINGS) == []
 
 
-def test_findings_go_with_their_learner(learn: Learn) -> None:
-    user = learn.make_user()
+def test_findings_go_with_their_learner(learn: Learn, user: UUID) -> None:
     damage(learn, 1)
     assert check(learn, 1) == [("freezes_held_are_counted", user)]
     learn.run("delete from learn.users")

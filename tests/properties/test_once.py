@@ -310,8 +310,7 @@ def test_one_question_is_solved_once_by_one_author(learn: Learn, app: Learn) -> 
     assert (learn.metric(helper, "solutions_accepted"), learn.metric(other, "solutions_accepted")) == (2, 1)
 
 
-def test_a_period_that_is_closed_again(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_period_that_is_closed_again(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 60)
     learn.insert("period_rewards", "xp", metric="xp", period="day", rank_from=1, rank_to=1, xp=500)
     learn.advance(days(2))
@@ -340,8 +339,7 @@ def test_an_import_that_is_deleted_and_brought_again(learn: Learn) -> None:
         bring([2], 100)
 
 
-def test_an_achievement_goes_only_by_being_revoked(learn: Learn, app: Learn) -> None:
-    user = learn.make_user()
+def test_an_achievement_goes_only_by_being_revoked(learn: Learn, user: UUID, app: Learn) -> None:
     slug = learn.make_achievement({"metric": "xp", "at_least": 10}, xp_reward=25)
     app.award_xp(user, 10)
     with learn.refuses("LX009"):

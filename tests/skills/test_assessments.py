@@ -47,8 +47,7 @@ def level(learn: Learn, user: UUID) -> Any:
     return learn.value("select skill_level from learn.users where id = %s", [user])
 
 
-def test_answers_are_graded_by_category(learn: Learn) -> None:
-    user = learn.make_user()
+def test_answers_are_graded_by_category(learn: Learn, user: UUID) -> None:
     asked = questions(caching=5, queues=5, storage=4)
     summary = learn.submit_assessment(
         user, "periodic", asked, responses(asked, caching=4, queues=3, storage=1)
@@ -68,16 +67,14 @@ def test_answers_are_graded_by_category(learn: Learn) -> None:
     ("right", "expected"),
     [(0, "beginner"), (39, "beginner"), (40, "intermediate"), (74, "intermediate"), (75, "advanced")],
 )
-def test_the_score_recommends_a_level(learn: Learn, right: int, expected: str) -> None:
-    user = learn.make_user()
+def test_the_score_recommends_a_level(learn: Learn, user: UUID, right: int, expected: str) -> None:
     asked = questions(caching=100)
     learn.submit_assessment(user, "initial", asked, responses(asked, caching=right))
     assert result(learn, user)["level"] == expected
     assert level(learn, user) == expected
 
 
-def test_settings_move_the_borders(learn: Learn) -> None:
-    user = learn.make_user()
+def test_settings_move_the_borders(learn: Learn, user: UUID) -> None:
     learn.set_setting("assessment_intermediate_percentage", 10)
     learn.set_setting("assessment_advanced_percentage", 20)
     learn.set_setting("assessment_strength_percentage", 20)
@@ -125,24 +122,21 @@ def test_of_assessments_in_one_statement_the_latest_initial_and_those_after_it_c
         assert level(learn, user) == expected
 
 
-def test_who_has_done_all_of_the_level_is_recommended_what_is_harder(learn: Learn) -> None:
-    user = learn.make_user()
+def test_who_has_done_all_of_the_level_is_recommended_what_is_harder(learn: Learn, user: UUID) -> None:
     hard = learn.make_challenge(difficulty="advanced")
     asked = questions(caching=1)
     learn.submit_assessment(user, "initial", asked, [])
     assert result(learn, user)["challenges"] == [hard.slug]
 
 
-def test_a_setting_leaves_the_users_level_alone(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_setting_leaves_the_users_level_alone(learn: Learn, user: UUID) -> None:
     learn.set_setting("assessment_sets_skill_level", False)
     asked = questions(caching=1)
     learn.submit_assessment(user, "initial", asked, responses(asked, caching=1))
     assert level(learn, user) == "beginner"
 
 
-def test_questions_without_an_answer_count_as_wrong(learn: Learn) -> None:
-    user = learn.make_user()
+def test_questions_without_an_answer_count_as_wrong(learn: Learn, user: UUID) -> None:
     asked = questions(caching=4)
     learn.submit_assessment(
         user, "periodic", asked, [{"id": "caching1", "answer": "B"}, {"id": "caching2", "answer": None}]
@@ -152,8 +146,7 @@ def test_questions_without_an_answer_count_as_wrong(learn: Learn) -> None:
     assert float(result(learn, user)["score"]) == 0
 
 
-def test_answers_may_be_numbers_and_booleans(learn: Learn) -> None:
-    user = learn.make_user()
+def test_answers_may_be_numbers_and_booleans(learn: Learn, user: UUID) -> None:
     asked = [
         {"id": "a", "category": "x", "correct_answer": 4},
         {"id": "b", "category": "x", "correct_answer": True},
@@ -226,8 +219,7 @@ def test_users_must_be_known_and_active(learn: Learn) -> None:
         learn.submit_assessment(user, "initial", [GOOD], [])
 
 
-def test_a_retry_is_graded_once(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_retry_is_graded_once(learn: Learn, user: UUID) -> None:
     assert not learn.submit_assessment(user, "initial", [GOOD], [], key="k").replayed
     assert learn.submit_assessment(user, "initial", [GOOD], [], key="k").replayed
     assert learn.value("select count(*) from learn.assessment_results") == 1
@@ -240,8 +232,7 @@ def assess(learn: Learn, user: UUID, right: int, **categories: int) -> dict[str,
     return result(learn, user)
 
 
-def test_tracks_that_fit_the_level_are_recommended(learn: Learn) -> None:
-    user = learn.make_user()
+def test_tracks_that_fit_the_level_are_recommended(learn: Learn, user: UUID) -> None:
     lessons = [learn.make_lesson(0) for _ in range(6)]
     easy = learn.make_track(lessons[0], slug="easy", difficulty="beginner")
     learn.make_track(lessons[1], slug="fundamental", difficulty="fundamentals")
@@ -261,8 +252,7 @@ def test_no_track_is_recommended_where_there_is_none(learn: Learn) -> None:
     assert assess(learn, learn.make_user(), 0)["tracks"] == []
 
 
-def test_challenges_up_to_the_level_are_recommended_weak_categories_first(learn: Learn) -> None:
-    user = learn.make_user()
+def test_challenges_up_to_the_level_are_recommended_weak_categories_first(learn: Learn, user: UUID) -> None:
     first = learn.make_plain_challenge("first", category="caching", levels=1)
     learn.make_plain_challenge("locked", category="queues", needs=[first])
     learn.make_plain_challenge("weak", category="queues", difficulty="beginner")
@@ -305,8 +295,7 @@ def test_bulk_and_rows_of_the_owner_do_the_same(learn: Learn) -> None:
 
 
 @pytest.mark.no_integrity
-def test_an_assessment_without_its_fact_is_found(learn: Learn) -> None:
-    user = learn.make_user()
+def test_an_assessment_without_its_fact_is_found(learn: Learn, user: UUID) -> None:
     learn.submit_assessment(user, "initial", [GOOD], [])
     learn.run("set local session_replication_role = replica")
     learn.run("delete from learn.activity_log where activity_type = 'assessment_completed'")
@@ -314,8 +303,7 @@ def test_an_assessment_without_its_fact_is_found(learn: Learn) -> None:
     assert found == {"assessments_are_facts", "active_days_follow_from_facts"}
 
 
-def test_learn_app_submits_and_reads(learn: Learn) -> None:
-    user = learn.make_user()
+def test_learn_app_submits_and_reads(learn: Learn, user: UUID) -> None:
     with learn.role("learn_app"):
         learn.submit_assessment(user, "initial", [GOOD], [{"id": "q1", "answer": "B"}])
         assert float(result(learn, user)["score"]) == 100

@@ -10,8 +10,7 @@ import pytest
 from tests.client import Learn, days, seconds
 
 
-def test_a_session_has_a_duration_and_the_xp_gained_meanwhile(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_session_has_a_duration_and_the_xp_gained_meanwhile(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 70)
     started = learn.start_session(user, "lesson", "where", {"device": "phone"})
     assert (started.xp_at_start, started.xp_earned, started.ended_at, started.is_completed) == (
@@ -29,8 +28,7 @@ def test_a_session_has_a_duration_and_the_xp_gained_meanwhile(learn: Learn) -> N
     assert learn.facts(user, "lesson_started") == []
 
 
-def test_starting_again_returns_the_open_session(learn: Learn) -> None:
-    user = learn.make_user()
+def test_starting_again_returns_the_open_session(learn: Learn, user: UUID) -> None:
     one = learn.start_session(user, "quiz", "a+")
     learn.advance(seconds(5))
     assert learn.start_session(user, "quiz", "a+", {"other": 1}) == one
@@ -45,8 +43,7 @@ def test_starting_again_returns_the_open_session(learn: Learn) -> None:
     assert learn.start_session(user, "quiz", "a+").id not in ids | {one.id}
 
 
-def test_ending_again_changes_nothing(learn: Learn) -> None:
-    user = learn.make_user()
+def test_ending_again_changes_nothing(learn: Learn, user: UUID) -> None:
     session = learn.start_session(user, "lesson")
     ended = learn.end_session(user, session.id, False)
     assert ended.is_completed is False
@@ -55,8 +52,7 @@ def test_ending_again_changes_nothing(learn: Learn) -> None:
     assert learn.end_session(user, session.id, True) == ended
 
 
-def test_xp_that_was_taken_back_is_no_negative_gain(learn: Learn) -> None:
-    user = learn.make_user()
+def test_xp_that_was_taken_back_is_no_negative_gain(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 100)
     session = learn.start_session(user, "lesson")
     learn.reverse_xp(user, learn.transactions(user)[0])
@@ -84,8 +80,7 @@ def test_a_session_that_makes_no_sense_is_refused(
         learn.start_session(user, kind, resource, metadata)
 
 
-def test_an_end_that_makes_no_sense_is_refused(learn: Learn) -> None:
-    user = learn.make_user()
+def test_an_end_that_makes_no_sense_is_refused(learn: Learn, user: UUID) -> None:
     session = learn.start_session(user, "quiz")
     with learn.refuses("LX001"):
         learn.end_session(user, session.id, at=learn.clock() - seconds(1))
@@ -100,8 +95,7 @@ def test_an_end_that_makes_no_sense_is_refused(learn: Learn) -> None:
             learn.end_session(user, other)
 
 
-def test_users_must_be_known_and_active(learn: Learn) -> None:
-    user = learn.make_user()
+def test_users_must_be_known_and_active(learn: Learn, user: UUID) -> None:
     session = learn.start_session(user, "quiz")
     with learn.refuses("LX002"):
         learn.start_session(UUID(int=7), "quiz")
@@ -175,14 +169,12 @@ def test_rows_of_the_owner_do_the_same(learn: Learn) -> None:
         ("session_type", "'party'"),
     ],
 )
-def test_rows_that_make_no_sense_are_refused(learn: Learn, columns: str, values: str) -> None:
-    user = learn.make_user()
+def test_rows_that_make_no_sense_are_refused(learn: Learn, user: UUID, columns: str, values: str) -> None:
     with learn.fails("23514"):
         learn.run(f"insert into learn.learning_sessions (user_id, {columns}) values ('{user}', {values})")
 
 
-def test_two_open_sessions_of_one_resource_are_refused(learn: Learn) -> None:
-    user = learn.make_user()
+def test_two_open_sessions_of_one_resource_are_refused(learn: Learn, user: UUID) -> None:
     for resource in (None, "x"):
         learn.start_session(user, "quiz", resource)
         with learn.fails("23505"):
@@ -193,8 +185,7 @@ def test_two_open_sessions_of_one_resource_are_refused(learn: Learn) -> None:
             )
 
 
-def test_learn_app_starts_ends_and_closes(learn: Learn) -> None:
-    user = learn.make_user()
+def test_learn_app_starts_ends_and_closes(learn: Learn, user: UUID) -> None:
     with learn.role("learn_app"):
         learn.end_session(user, learn.start_session(user, "quiz").id)
         assert learn.close_abandoned_sessions() == 0

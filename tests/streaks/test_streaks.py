@@ -27,34 +27,29 @@ def streak(learn: Learn, user: UUID) -> tuple[int, int, int]:
     return stats.current_streak, stats.longest_streak, stats.active_days
 
 
-def test_a_new_user_has_no_streak(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_new_user_has_no_streak(learn: Learn, user: UUID) -> None:
     assert streak(learn, user) == (0, 0, 0)
     assert learn.calculate_user_streak(user) == 0
     assert learn.stats(user).last_activity_date is None
 
 
-def test_several_acts_on_one_day_are_one_day(learn: Learn, exercise: int) -> None:
-    user = learn.make_user()
+def test_several_acts_on_one_day_are_one_day(learn: Learn, user: UUID, exercise: int) -> None:
     for _ in range(3):
         assert learn.submit_query(user, exercise, False).current_streak == 1
     assert streak(learn, user) == (1, 1, 1)
 
 
-def test_each_day_in_a_row_adds_one(learn: Learn, exercise: int) -> None:
-    user = learn.make_user()
+def test_each_day_in_a_row_adds_one(learn: Learn, user: UUID, exercise: int) -> None:
     be_active(learn, user, exercise, "2035-02-27", "2035-02-28", "2035-03-01", "2035-03-02")
     assert streak(learn, user) == (4, 4, 4)
 
 
-def test_a_missed_day_starts_anew_and_the_longest_stays(learn: Learn, exercise: int) -> None:
-    user = learn.make_user()
+def test_a_missed_day_starts_anew_and_the_longest_stays(learn: Learn, user: UUID, exercise: int) -> None:
     be_active(learn, user, exercise, "2035-06-01", "2035-06-02", "2035-06-03", "2035-06-05")
     assert streak(learn, user) == (1, 3, 4)
 
 
-def test_a_streak_reads_0_once_a_day_was_missed(learn: Learn, exercise: int) -> None:
-    user = learn.make_user()
+def test_a_streak_reads_0_once_a_day_was_missed(learn: Learn, user: UUID, exercise: int) -> None:
     be_active(learn, user, exercise, "2035-06-11", "2035-06-12")
     for now, read in (
         ("2035-06-12 23:59:59", 2),
@@ -69,8 +64,7 @@ def test_a_streak_reads_0_once_a_day_was_missed(learn: Learn, exercise: int) -> 
     assert learn.dashboard(user)["longest_streak"] == 2
 
 
-def test_a_summary_reads_the_streak_as_of_today(learn: Learn, exercise: int) -> None:
-    user = learn.make_user()
+def test_a_summary_reads_the_streak_as_of_today(learn: Learn, user: UUID, exercise: int) -> None:
     be_active(learn, user, exercise, "2035-06-11", "2035-06-12")
     learn.set_clock("2035-06-20 12:00")
     assert learn.award_xp(user, 1).current_streak == 0
@@ -179,16 +173,14 @@ def test_the_time_zone_of_the_session_does_not_matter(learn: Learn, exercise: in
 # ── late facts ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_late_fact_mends_a_streak(learn: Learn, exercise: int) -> None:
-    user = learn.make_user()
+def test_a_late_fact_mends_a_streak(learn: Learn, user: UUID, exercise: int) -> None:
     be_active(learn, user, exercise, "2035-06-09", "2035-06-10", "2035-06-12", "2035-06-13")
     assert streak(learn, user) == (2, 2, 4)
     assert learn.submit_query(user, exercise, False, at="2035-06-11 08:00").current_streak == 5
     assert streak(learn, user) == (5, 5, 5)
 
 
-def test_a_late_fact_that_mends_a_streak_earns_its_badge(learn: Learn, exercise: int) -> None:
-    user = learn.make_user()
+def test_a_late_fact_that_mends_a_streak_earns_its_badge(learn: Learn, user: UUID, exercise: int) -> None:
     be_active(learn, user, exercise, "2035-06-11", "2035-06-13")
     assert learn.submit_query(user, exercise, False, at="2035-06-12 08:00").new_achievements == [
         "daily-learner"
@@ -361,8 +353,7 @@ def test_days_start_when_the_learner_says(
     assert learn.calculate_user_streak(user) == 0
 
 
-def test_days_start_differently_from_then_on(learn: Learn, exercise: int) -> None:
-    user = learn.make_user()
+def test_days_start_differently_from_then_on(learn: Learn, user: UUID, exercise: int) -> None:
     learn.set_clock("2035-06-12 02:00")
     learn.submit_query(user, exercise, False)
     learn.run("update learn.users set day_starts_at = '04:00' where id = %s", [user])
@@ -373,8 +364,7 @@ def test_days_start_differently_from_then_on(learn: Learn, exercise: int) -> Non
 
 
 @pytest.mark.parametrize("value", ["06:00:01", "23:00", "noon", "25:00"])
-def test_a_day_starts_by_six(learn: Learn, value: str) -> None:
-    user = learn.make_user()
+def test_a_day_starts_by_six(learn: Learn, user: UUID, value: str) -> None:
     with learn.refuses("LX001"):
         learn.update_profile(user, {"day_starts_at": value})
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from tests.client import AwardSummary, Learn
 
 
-def test_an_award_is_a_row_of_the_ledger(learn: Learn) -> None:
-    user = learn.make_user()
+def test_an_award_is_a_row_of_the_ledger(learn: Learn, user: UUID) -> None:
     summary = learn.award_xp(user, 40, "contest", "spring", "Second place")
     assert summary == AwardSummary(user, 40, 40, 1, False, 0, [], {}, False)
     rows = learn.tuples(
@@ -21,15 +20,13 @@ def test_an_award_is_a_row_of_the_ledger(learn: Learn) -> None:
     assert rows == [(40, "contest", "spring", "Second place", "2035-06-13", True)]
 
 
-def test_the_source_of_an_award_is_manual_unless_told(learn: Learn) -> None:
-    user = learn.make_user()
+def test_the_source_of_an_award_is_manual_unless_told(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 1)
     learn.award_xp(user, 2)
     assert learn.ledger(user) == [(1, "manual", None), (2, "manual", None)]
 
 
-def test_one_source_pays_once_whatever_the_amount(learn: Learn) -> None:
-    user = learn.make_user()
+def test_one_source_pays_once_whatever_the_amount(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 40, "contest", "spring")
     assert learn.award_xp(user, 70, "contest", "spring").xp_awarded == 0
     assert learn.ledger(user) == [(40, "contest", "spring")]
@@ -44,8 +41,7 @@ def test_another_source_or_user_is_paid(learn: Learn) -> None:
 
 
 @pytest.mark.parametrize("source", ["exercise_solved", "quiz_completed", "reversal", "xp_awarded"])
-def test_a_source_may_be_named_like_an_activity_type(learn: Learn, source: str) -> None:
-    user = learn.make_user()
+def test_a_source_may_be_named_like_an_activity_type(learn: Learn, user: UUID, source: str) -> None:
     assert learn.award_xp(user, 10, source, "7").total_xp == 10
     assert learn.check_integrity() == []
 
@@ -57,8 +53,7 @@ def test_an_award_uses_up_no_daily_cap_of_an_activity_type(learn: Learn) -> None
 
 
 @pytest.mark.parametrize("amount", [0, -1, None, 1_000_000_001])
-def test_only_a_positive_amount_is_awarded(learn: Learn, amount: int | None) -> None:
-    user = learn.make_user()
+def test_only_a_positive_amount_is_awarded(learn: Learn, user: UUID, amount: int | None) -> None:
     with learn.refuses("LX001"):
         learn.award_xp(user, amount)
 
@@ -82,15 +77,13 @@ def test_awards_and_reversals_are_for_known_users(learn: Learn) -> None:
         learn.reverse_xp(uuid4(), 1)
 
 
-def test_an_award_is_an_activity_but_no_active_day(learn: Learn) -> None:
-    user = learn.make_user()
+def test_an_award_is_an_activity_but_no_active_day(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 10, "contest", "spring")
     assert learn.facts(user, "xp_awarded") == [("xp_awarded", "contest", "spring")]
     assert learn.active_days(user) == []
 
 
-def test_a_reversal_is_a_new_negative_row(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_reversal_is_a_new_negative_row(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 120)
     (paid,) = learn.transactions(user)
     summary = learn.reverse_xp(user, paid, "Paid by mistake")
@@ -102,8 +95,7 @@ def test_a_reversal_is_a_new_negative_row(learn: Learn) -> None:
     )
 
 
-def test_a_second_reversal_of_a_transaction_changes_nothing(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_second_reversal_of_a_transaction_changes_nothing(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 50)
     learn.award_xp(user, 50)
     first, _ = learn.transactions(user)
@@ -112,8 +104,7 @@ def test_a_second_reversal_of_a_transaction_changes_nothing(learn: Learn) -> Non
     assert learn.stats(user).total_xp == 50
 
 
-def test_a_reversal_is_cut_to_what_is_there_and_says_so(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_reversal_is_cut_to_what_is_there_and_says_so(learn: Learn, user: UUID) -> None:
     slug = learn.make_achievement({"metric": "xp", "at_least": 10**9}, xp_reward=100)
     learn.grant_achievement(user, slug)
     (reward,) = learn.transactions(user)
@@ -130,8 +121,7 @@ def test_a_reversal_is_cut_to_what_is_there_and_says_so(learn: Learn) -> None:
     assert "30" in description
 
 
-def test_a_reversal_of_what_is_gone_altogether_writes_no_row_of_nothing(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_reversal_of_what_is_gone_altogether_writes_no_row_of_nothing(learn: Learn, user: UUID) -> None:
     slug = learn.make_achievement({"metric": "xp", "at_least": 10**9}, xp_reward=100)
     learn.grant_achievement(user, slug)
     (reward,) = learn.transactions(user)
@@ -140,8 +130,7 @@ def test_a_reversal_of_what_is_gone_altogether_writes_no_row_of_nothing(learn: L
     assert [amount for amount, _, _ in learn.ledger(user)] == [100, -100]
 
 
-def test_only_a_payment_is_reversed(learn: Learn) -> None:
-    user = learn.make_user()
+def test_only_a_payment_is_reversed(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 50)
     (paid,) = learn.transactions(user)
     learn.reverse_xp(user, paid)
@@ -151,8 +140,7 @@ def test_only_a_payment_is_reversed(learn: Learn) -> None:
 
 
 @pytest.mark.parametrize("reason", [None, "", "  "])
-def test_a_reversal_has_a_reason(learn: Learn, reason: str | None) -> None:
-    user = learn.make_user()
+def test_a_reversal_has_a_reason(learn: Learn, user: UUID, reason: str | None) -> None:
     learn.award_xp(user, 50)
     (paid,) = learn.transactions(user)
     with learn.refuses("LX001"):
@@ -168,8 +156,7 @@ def test_only_a_transaction_of_the_user_is_reversed(learn: Learn) -> None:
             learn.reverse_xp(user, transaction)
 
 
-def test_nobody_inactive_is_paid_or_charged(learn: Learn) -> None:
-    user = learn.make_user()
+def test_nobody_inactive_is_paid_or_charged(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 50)
     (paid,) = learn.transactions(user)
     learn.run("update learn.users set is_active = false where id = %s", [user])
@@ -179,8 +166,7 @@ def test_nobody_inactive_is_paid_or_charged(learn: Learn) -> None:
         learn.reverse_xp(user, paid)
 
 
-def test_many_large_awards_add_up_beyond_an_integer(learn: Learn) -> None:
-    user = learn.make_user()
+def test_many_large_awards_add_up_beyond_an_integer(learn: Learn, user: UUID) -> None:
     for _ in range(6):
         summary = learn.award_xp(user, 1_000_000_000)
     assert summary.total_xp == 6_000_000_000

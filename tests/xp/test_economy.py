@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -123,8 +124,7 @@ def test_what_a_backend_records_pays_so_often_a_day(learn: Learn) -> None:
     assert [summary.xp_awarded for summary in learn.record_activities(batch)] == [30]
 
 
-def test_awards_within_a_cap(learn: Learn) -> None:
-    user = learn.make_user()
+def test_awards_within_a_cap(learn: Learn, user: UUID) -> None:
     learn.run("insert into learn.xp_rules (activity_type, amount, daily_cap) values ('xp_awarded', 0, 100)")
     assert [learn.award_xp(user, 60).xp_awarded for _ in range(3)] == [60, 40, 0]
 

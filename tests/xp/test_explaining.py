@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tests.client import Learn, days
 
@@ -52,8 +52,7 @@ def test_what_a_cap_has_cut_says_so(learn: Learn) -> None:
     assert "cap" not in found[0].why
 
 
-def test_days_are_those_of_the_learner_both_included(learn: Learn) -> None:
-    user = learn.make_user()
+def test_days_are_those_of_the_learner_both_included(learn: Learn, user: UUID) -> None:
     for _ in range(3):
         learn.award_xp(user, 5)
         learn.advance(days(1))
@@ -63,8 +62,7 @@ def test_days_are_those_of_the_learner_both_included(learn: Learn) -> None:
     assert explained(learn, user, first - days(2), first - days(1)) == []
 
 
-def test_periods_that_are_none_and_unknown_users_are_refused(learn: Learn) -> None:
-    user = learn.make_user()
+def test_periods_that_are_none_and_unknown_users_are_refused(learn: Learn, user: UUID) -> None:
     today = learn.clock().date()
     for period in ((today, today - days(1)), (None, today), (today, None)):
         with learn.fails("LX001"):

@@ -47,37 +47,32 @@ def test_there_is_no_level_outside_the_curve(learn: Learn, level: int | None) ->
         learn.xp_for_level(level)
 
 
-def test_a_new_user_is_on_level_1(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_new_user_is_on_level_1(learn: Learn, user: UUID) -> None:
     assert (learn.stats(user).current_level, learn.stats(user).highest_level) == (1, 1)
     assert announced(learn, user) == []
 
 
-def test_reaching_a_threshold_levels_up_and_is_a_fact(learn: Learn) -> None:
-    user = learn.make_user()
+def test_reaching_a_threshold_levels_up_and_is_a_fact(learn: Learn, user: UUID) -> None:
     assert learn.award_xp(user, 99).leveled_up is False
     summary = learn.award_xp(user, 1)
     assert (summary.current_level, summary.leveled_up) == (2, True)
     assert announced(learn, user) == [2]
 
 
-def test_several_levels_at_once_are_announced_each(learn: Learn) -> None:
-    user = learn.make_user()
+def test_several_levels_at_once_are_announced_each(learn: Learn, user: UUID) -> None:
     summary = learn.award_xp(user, 1000)
     assert (summary.current_level, summary.leveled_up) == (5, True)
     assert announced(learn, user) == [2, 3, 4, 5]
 
 
-def test_the_highest_level_is_the_last(learn: Learn) -> None:
-    user = learn.make_user()
+def test_the_highest_level_is_the_last(learn: Learn, user: UUID) -> None:
     assert learn.award_xp(user, 1_000_000).current_level == 100
     assert learn.award_xp(user, 1_000_000).leveled_up is False
     assert announced(learn, user) == list(range(2, 101))
     assert learn.dashboard(user)["xp_to_next_level"] is None
 
 
-def test_a_reversal_lowers_the_level_and_nothing_is_announced_twice(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_reversal_lowers_the_level_and_nothing_is_announced_twice(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 300)
     (paid,) = learn.transactions(user)
     summary = learn.reverse_xp(user, paid)
@@ -96,8 +91,7 @@ def test_a_rule_may_pay_for_reaching_a_level(learn: Learn) -> None:
     assert announced(learn, user) == [2, 3]
 
 
-def test_a_changed_curve_moves_everybody_at_once_and_announces_nothing(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_changed_curve_moves_everybody_at_once_and_announces_nothing(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 150)
     learn.run("update learn.level_thresholds set min_xp = min_xp / 10 where level > 1")
     assert learn.stats(user).current_level == learn.calculate_level_from_xp(150) == 6
@@ -126,8 +120,7 @@ def test_a_harder_curve_takes_no_badge_and_repeats_no_announcement(learn: Learn)
     assert announced(learn, user) == [2, 3]
 
 
-def test_levels_may_be_added_and_removed_at_the_end(learn: Learn) -> None:
-    user = learn.make_user()
+def test_levels_may_be_added_and_removed_at_the_end(learn: Learn, user: UUID) -> None:
     learn.run("insert into learn.level_thresholds values (101, 600000)")
     learn.award_xp(user, 700_000)
     assert learn.stats(user).current_level == 101
@@ -157,8 +150,7 @@ def test_the_curve_cannot_be_emptied_by_truncate(learn: Learn) -> None:
         learn.run("truncate learn.level_thresholds")
 
 
-def test_a_level_that_was_lost_again_is_no_damage_for_later_badges(learn: Learn) -> None:
-    user = learn.make_user()
+def test_a_level_that_was_lost_again_is_no_damage_for_later_badges(learn: Learn, user: UUID) -> None:
     learn.award_xp(user, 300)
     learn.reverse_xp(user, learn.transactions(user)[0])
     learn.advance(days(1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from tests.client import Learn
@@ -124,8 +126,7 @@ def test_a_lesson_pays_its_reward_times_the_difficulty_rounded_half_up(
     assert learn.ledger(user) == expected
 
 
-def test_the_difficulty_multiplies_neither_problems_nor_the_perfect_bonus(learn: Learn) -> None:
-    user = learn.make_user()
+def test_the_difficulty_multiplies_neither_problems_nor_the_perfect_bonus(learn: Learn, user: UUID) -> None:
     learn.solve(user, learn.make_lesson(1, difficulty="hard"))
     assert [amount for amount, _, _ in learn.ledger(user)] == [10, 5, 150, 20]
 
