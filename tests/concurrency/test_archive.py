@@ -58,8 +58,7 @@ def test_nobody_fails_while_facts_are_archived_and_come_back(fresh: FreshDatabas
 
 
 def test_killed_before_the_partitions_are_dropped_it_has_done_nothing_and_can_be_repeated(
-    fresh: FreshDatabase,
-    learn: Learn,
+    fresh: FreshDatabase, learn: Learn
 ) -> None:
     _, month = grown(learn, 6)
     before = log(learn, month)

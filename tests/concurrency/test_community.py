@@ -104,8 +104,7 @@ def test_of_replies_accepted_at_once_one_is_the_solution(fresh: FreshDatabase, l
 
 
 def test_a_moderator_and_the_asker_who_accept_different_replies_do_not_deadlock(
-    fresh: FreshDatabase,
-    learn: Learn,
+    fresh: FreshDatabase, learn: Learn
 ) -> None:
     users = [learn.make_user() for _ in range(3)]
     asker, moderator, helper = users

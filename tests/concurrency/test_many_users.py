@@ -97,8 +97,7 @@ def test_statements_over_many_users_and_single_calls_do_not_deadlock(
 
 
 def test_a_statement_and_a_call_that_solve_the_same_exercise_wait_for_each_other(
-    fresh: FreshDatabase,
-    learn: Learn,
+    fresh: FreshDatabase, learn: Learn
 ) -> None:
     users = users_in_key_order(learn, 3)
     lesson = learn.make_lesson(1)
@@ -113,8 +112,7 @@ def test_a_statement_and_a_call_that_solve_the_same_exercise_wait_for_each_other
 
 
 def test_a_statement_and_a_call_that_complete_the_same_lesson_wait_where_users_are_locked_first(
-    fresh: FreshDatabase,
-    learn: Learn,
+    fresh: FreshDatabase, learn: Learn
 ) -> None:
     """Without lock_users() the statement would write the row first, and then wait for the user."""
     users = users_in_key_order(learn, 3)

@@ -75,8 +75,7 @@ def test_answers_of_racing_calls_add_up_to_the_total(fresh: FreshDatabase, learn
 
 
 def test_one_of_two_calls_with_the_same_key_acts_and_the_other_repeats_its_answer(
-    fresh: FreshDatabase,
-    learn: Learn,
+    fresh: FreshDatabase, learn: Learn
 ) -> None:
     user = learn.make_user()
     lesson = learn.make_lesson(1)

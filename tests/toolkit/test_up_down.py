@@ -209,9 +209,7 @@ def test_a_port_is_for_who_has_the_password_and_stays_until_it_is_given_up(
         assert "by TCP" not in run_dbtool("up", cwd=project).stdout  # a port that it did not get is not kept
 
 
-def test_the_port_of_the_socket_is_as_good_as_any_and_new_data_has_a_new_password(
-    project: Path,
-) -> None:
+def test_the_port_of_the_socket_is_as_good_as_any_and_new_data_has_a_new_password(project: Path) -> None:
     server = EmbeddedServer(project / ".dbtool")
     with socket.socket() as free:
         taken = free.connect_ex(("127.0.0.1", PORT)) == 0

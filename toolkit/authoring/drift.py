@@ -47,10 +47,7 @@ NOTHING_SETTLED = Settled((), ())
 
 
 def settle(
-    conn: Connection,
-    pieces: Sequence[Piece],
-    gone: Iterable[Live],
-    library: Callable[[Live], Piece | None],
+    conn: Connection, pieces: Sequence[Piece], gone: Iterable[Live], library: Callable[[Live], Piece | None]
 ) -> Settled:
     """Drops `gone` and applies `pieces`; what uses something that had to be dropped is made again.
 

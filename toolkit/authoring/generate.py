@@ -188,11 +188,7 @@ def undo_text(
 
 
 def _undo(
-    conn: Connection,
-    base: Catalog,
-    before: Mapping[Key, Live],
-    old: Callable[[Live], Piece],
-    role: str,
+    conn: Connection, base: Catalog, before: Mapping[Key, Live], old: Callable[[Live], Piece], role: str
 ) -> tuple[set[Key], str]:
     """What leads back to `before`, and the objects whose old text turns out to be wrong."""
     now = live(conn)

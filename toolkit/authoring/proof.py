@@ -64,10 +64,7 @@ def what_they_build(
 
 
 def build(
-    server: ThrowawayServer,
-    texts: Sequence[Script | str],
-    folder: Path,
-    varying: frozenset[tuple[str, str]],
+    server: ThrowawayServer, texts: Sequence[Script | str], folder: Path, varying: frozenset[tuple[str, str]]
 ) -> Built:
     """What these scripts build, the first of which is the schema."""
     with database(server, texts, folder) as (connect_to, project):

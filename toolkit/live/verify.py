@@ -26,15 +26,7 @@ from ..sql.script import extensions_in, same_but_comments
 from . import mend
 from .mend import Mending
 from .plan import reworded, settings_of
-from .scope import (
-    LiveDatabase,
-    Reference,
-    Texts,
-    build,
-    build_once,
-    comparable,
-    perhaps_theirs,
-)
+from .scope import LiveDatabase, Reference, Texts, build, build_once, comparable, perhaps_theirs
 
 AT_MOST = 20
 """How many differences are shown of a database that is to be adopted."""

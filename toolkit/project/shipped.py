@@ -12,14 +12,7 @@ from collections.abc import Iterator
 
 from ..configuration import OWN_FILE, SHARED_FILE
 from ..errors import Finding
-from .layout import (
-    RELEASED,
-    SCHEMA_ID,
-    Project,
-    read_sql,
-    released_number,
-    squashed_through,
-)
+from .layout import RELEASED, SCHEMA_ID, Project, read_sql, released_number, squashed_through
 
 _RELEASE = re.compile(r"^##\s+\[?v?(?P<version>(?P<major>\d+)\.\d+\.\d+)\]?(?=[\s:]|$)", re.MULTILINE)
 _FROZEN = re.compile(r"(?:schema|migrations/migration(?P<number>[0-9]+)(?:[_-].*)?)(?<!\.rollback)\.sql")
