@@ -58,6 +58,31 @@ def test_a_column_that_was_added_comes_and_rows_stay(lived_in: Shop) -> None:
     assert lived_in.value("select name || coalesce(size, '') from shop.items") == "pen"
 
 
+def test_a_column_that_rows_may_refuse_is_changed_in_the_same_transaction(lived_in: Shop) -> None:
+    lived_in.edit("schema.sql", "price integer, name text", "price integer, name text default 'it' not null")
+    with lived_in.connect() as conn:
+        conn.execute("insert into shop.items values (2, 7)")
+    with pytest.raises(DbtoolError, match="could not be brought along"):
+        follow(lived_in.connect, lived_in.project, Reporter())
+    with lived_in.connect() as conn:
+        conn.execute("insert into shop.items (id) values (3)")
+        conn.execute("delete from shop.items where name is null")
+    assert follow(lived_in.connect, lived_in.project, Reporter())
+    assert states(lived_in) == {"applied"}
+    with lived_in.connect() as conn:
+        conn.execute("insert into shop.items (id) values (4)")
+    assert lived_in.value("select string_agg(name, ',' order by id) from shop.items") == "pen,it"
+
+
+def test_a_column_of_another_type_is_refused_and_nothing_is_changed(lived_in: Shop) -> None:
+    domain = "create domain shop.label as text check (value <> '');\ncreate table"
+    lived_in.edit("schema.sql", "create table", domain)
+    lived_in.edit("schema.sql", "name text", "name shop.label default 'it' not null")
+    with pytest.raises(DbtoolError, match="differences would remain"):
+        follow(lived_in.connect, lived_in.project, Reporter())
+    assert lived_in.value("select to_regtype('shop.label') is null")
+
+
 def test_regrouped_migrations_are_recorded_as_they_are_now(lived_in: Shop) -> None:
     """What was two migrations is one: the second is gone, the first has all of it."""
     lived_in.write(

@@ -24,7 +24,7 @@ Step = tuple[int, str]
 
 _NONE: frozenset[str] = frozenset()
 LATE = 1_000_000
-"""From this place on each step is a transaction of its own: rows may refuse it."""
+"""From this place on the steps of each place are a transaction of their own: rows may refuse them."""
 TYPES = ("enum", "domain", "composite type", "range", "type")
 _DROPPED = (
     *("function", "procedure", "aggregate", "view", "materialized view", "index", "trigger", "policy"),
@@ -110,11 +110,16 @@ def script(mendings: Iterable[Mending]) -> str:
     """One script: a transaction that cannot fail for rows, then what they may refuse, each by itself."""
     steps = sorted((step for each in mendings for step in each.steps), key=lambda step: step[0])
     safe = dict.fromkeys(text for place, text in steps if place < LATE)
-    late = dict.fromkeys(text for place, text in steps if place >= LATE)
     lines = ["begin;", "set local check_function_bodies = off;", *safe, "commit;"] if safe else []
-    return "\n".join(
-        [*lines, *(["-- Rows may refuse what follows; each stands alone."] if late else []), *late]
-    )
+    late: dict[int, list[str]] = {}
+    for place, text in steps:
+        if place >= LATE:
+            late.setdefault(place, []).append(text)
+    if late:
+        lines.append("-- Rows may refuse what follows; each stands alone.")
+    for texts in late.values():
+        lines += texts if len(texts) == 1 else ["begin;", *texts, "commit;"]
+    return "\n".join(lines)
 
 
 class _Mender:
@@ -398,10 +403,9 @@ def _put_in_order(mendings: Mapping[Difference, Mending], want: Catalog, have: C
     for number, each in enumerate(sorted(mendings, key=lambda each: each.kind == "column")):
         mending = mendings[each]
         drops = [mending.drop] if mending.drop else []
-        if mending.is_late:
-            texts = [*drops, *mending.make, *mending.after]
-            text = texts[0] if len(texts) == 1 else "\n".join(["begin;", *texts, "commit;"])
-            mending.steps = [(LATE + up.index(each.identity), text)]
+        if mending.is_late and each.identity in there:
+            place = LATE + up.index(each.identity)
+            mending.steps = [(place, text) for text in (*drops, *mending.make, *mending.after)]
             continue
         if drops:
             kept = [name for name in users.get(each.identity, _NONE) & there.keys() if there[name].make]
