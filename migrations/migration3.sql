@@ -2175,7 +2175,7 @@ begin
       v_events := v_events || v_run[v_i];
     end loop;
   end loop;
-  -- Statement triggers fire for zero rows, too: then nothing below finds anything to do.
+  close v_groups;  -- for zero rows, for which triggers fire too, nothing below finds anything to do
   if v_events is not null then
     v_won := v_won || learn_internal.advance_runs(v_events);
   end if;

@@ -140,6 +140,7 @@ begin
     end if;
     v_told := v_told || v_new;
   end loop;
+  close v_notices;  -- or the tables that it reads are in use until the transaction ends
 
   if cardinality(v_told) > 0 then
     v_now := learn.clock();

@@ -157,3 +157,14 @@ def test_a_function_is_granted_to_callers_or_its_file_says_why_not() -> None:
         says_why = bool(re.search(reason, TEXTS[path], re.MULTILINE))
         wrong += [] if (is_granted != says_why) == name.startswith("learn.") else [name]
     assert not wrong
+
+
+def test_cursors_are_closed() -> None:
+    """An open one keeps its tables in use until the transaction ends, and each call would leave another."""
+    wrong = [
+        f"{path}: {name}"
+        for path, text in TEXTS.items()
+        for name in set(re.findall(r"\bopen (v_\w+)", text))
+        if f"close {name};" not in text
+    ]
+    assert not wrong

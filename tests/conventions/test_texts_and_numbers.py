@@ -214,3 +214,23 @@ def test_with_the_largest_numbers_that_rules_take_every_call_goes_on(learn: Lear
                 if code is not None and not code.startswith("LX"):
                     wrong.append((bound, name, code))
     assert wrong == []
+
+
+def test_nobody_is_given_an_array_or_a_row_of_domains(learn: Learn) -> None:
+    """Drivers see the base type of a domain that is a column, not those of an array's elements or a row's."""
+    found = learn.tuples(
+        "select distinct f.object || ': ' || format_type(f.type, null) from ("
+        "  select c.oid::regclass::text, a.atttypid from pg_class c join pg_attribute a on a.attrelid = c.oid"
+        "  where c.relnamespace = 'learn'::regnamespace and c.relkind in ('r', 'p', 'v') and a.attnum > 0"
+        "  union all"
+        "  select p.oid::regprocedure::text, r.type from pg_proc p"
+        "  cross join unnest(p.prorettype || coalesce(p.proallargtypes, '{}')) r (type)"
+        "  where p.pronamespace = 'learn'::regnamespace"
+        ") f (object, type)"
+        " left join pg_type c on c.oid = f.type and c.typtype = 'c'"
+        " left join pg_attribute a on a.attrelid = c.typrelid and a.attnum > 0"
+        " join pg_type t on t.oid in (f.type, a.atttypid)"
+        " left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'"
+        " where e.typtype = 'd' or t.oid = a.atttypid and t.typtype = 'd' order by 1"
+    )
+    assert found == []

@@ -68,7 +68,7 @@ found(what, subject, user_id, amount) as (
    where r.amount is distinct from b.amount and l.occurred_at > learn.clock() - interval '30 days'
 )
 select f.what, coalesce(f.subject, ''), count(distinct f.user_id)::integer, sum(f.amount)::bigint,
-       (array_agg(distinct u.username order by u.username))[:%s]
+       (array_agg(distinct u.username::text order by u.username::text))[:%s]
   from found f join learn.users u on u.id = f.user_id
  group by 1, 2 order by 1, 2
 """
