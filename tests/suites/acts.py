@@ -124,7 +124,7 @@ OUTSIDE = read("""
 42501 . . . alter system set fsync = off
 42501 . . . alter system set archive_command = 'id'
 42501 . . . create database eve
-42501 . . . alter database laurel_scene owner to current_user
+42501 . . . alter database postgres owner to current_user
 42501 . . . create tablespace eve location '/tmp'
 """)
 # What a caller may do to others, or say of themselves.
