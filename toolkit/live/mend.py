@@ -117,8 +117,8 @@ def script(mendings: Iterable[Mending]) -> str:
             late.setdefault(place, []).append(text)
     if late:
         lines.append("-- Rows may refuse what follows; each stands alone.")
-    for texts in late.values():
-        lines += texts if len(texts) == 1 else ["begin;", *texts, "commit;"]
+    blocks = (texts if len(texts) == 1 else ["begin;", *texts, "commit;"] for texts in late.values())
+    lines += dict.fromkeys("\n".join(block) for block in blocks)
     return "\n".join(lines)
 
 
